@@ -1,0 +1,1 @@
+"""The firms and investors that decide."""

@@ -1,0 +1,1 @@
+"""Strategies a firm can play."""

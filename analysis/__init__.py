@@ -1,0 +1,1 @@
+"""Tables, outcomes and figures computed from a run."""

@@ -1,0 +1,1 @@
+"""Ensembles of runs: studies, sweeps and comparisons."""

@@ -1,0 +1,1 @@
+"""What is traded and how deals are struck."""

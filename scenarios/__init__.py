@@ -1,0 +1,1 @@
+"""Shipped scenario files, and the schema they must satisfy."""
