@@ -1,0 +1,196 @@
+"""A run on disk: one Parquet file a table, the manifest, and the scenario as resolved."""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import secrets
+import shutil
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from ..market.columns import TABLES
+
+MANIFEST = "manifest.json"
+SCENARIO = "scenario.toml"
+
+_ARROW = {"int": pa.int64(), "float": pa.float64(), "str": pa.string(), "bool": pa.bool_()}
+
+
+class OutputError(Exception):
+    """A folder that cannot be written, or is not what it should be; one line says why."""
+
+
+def arrow_schema(table: str) -> pa.Schema:
+    """The fixed Arrow schema of one result table, by name."""
+    return pa.schema([(name, _ARROW[kind]) for name, kind in TABLES[table]])
+
+
+def check_output(directory: str | Path) -> None:
+    """Raise `OutputError` unless `write_run` may write to this folder.
+
+    A run takes time, so the command line asks before it plays.
+    """
+    target = _resolved(directory)
+    try:
+        _refuse_foreign(target)
+        parent = _existing_parent(target)
+        probe = _sibling(parent / target.name, "probe")
+        probe.mkdir()  # the only sure test: permissions do not bind root, mounts may be read-only
+        probe.rmdir()
+    except OSError as error:
+        raise OutputError(f"cannot write to '{directory}': {_reason(error)}") from error
+
+
+def write_run(
+    directory: str | Path,
+    tables: Mapping[str, pa.Table],
+    manifest: Mapping[str, Any],
+    scenario_toml: str,
+    extras: Callable[[Path], object] | None = None,
+) -> Path:
+    """Write a run folder whole, or leave what was there before.
+
+    Args:
+        directory: a new or empty folder, or an earlier run, which is replaced.
+        tables: the six result tables by name.
+        manifest: seed, versions and the like; `kind` is set to "run".
+        scenario_toml: the scenario as resolved.
+        extras: called with the temporary folder to add more files, such as figures.
+
+    Returns:
+        The folder written.
+
+    Raises:
+        OutputError: one line on why the folder cannot be written.
+    """
+    check_output(directory)
+    target = _resolved(directory)
+    missing = [parent for parent in target.parents if not parent.exists()]  # deepest first
+    draft = _sibling(target, "draft")
+    try:
+        draft.mkdir(parents=True)
+        for name in TABLES:
+            (draft / f"{name}.parquet").write_bytes(_parquet(name, tables[name]))
+        text = json.dumps({**manifest, "kind": "run"}, indent=2, allow_nan=False)
+        (draft / MANIFEST).write_text(text + "\n", encoding="utf-8")
+        (draft / SCENARIO).write_text(scenario_toml, encoding="utf-8")
+        if extras is not None:
+            extras(draft)
+        _replace(target, draft)
+    except BaseException as error:
+        shutil.rmtree(draft, ignore_errors=True)
+        for folder in missing:
+            with suppress(OSError):  # not made yet, or in use by someone else by now
+                folder.rmdir()
+        if isinstance(error, OSError):
+            raise OutputError(f"cannot write '{directory}': {_reason(error)}") from error
+        raise
+    return target
+
+
+def read_run(directory: str | Path) -> dict[str, pd.DataFrame]:
+    """The six tables of a run folder as frames, by name.
+
+    Raises:
+        OutputError: the folder is not a run, or lacks a table.
+    """
+    folder = Path(directory)
+    if not _is_run(folder):
+        raise OutputError(f"'{directory}' is not a run folder")
+    try:
+        return {
+            # no partitioning: a folder named `seed=1` above would become a column
+            name: pq.read_table(folder / f"{name}.parquet", partitioning=None).to_pandas()
+            for name in TABLES
+        }
+    except (OSError, pa.ArrowInvalid) as error:
+        raise OutputError(f"cannot read '{directory}': {_reason(error)}") from error
+
+
+def _parquet(name: str, table: pa.Table) -> bytes:
+    """The bytes of one table: nothing in them depends on the time or on pandas' metadata."""
+    schema = arrow_schema(name)
+    if sorted(table.column_names) != sorted(schema.names):
+        odd = sorted(set(table.column_names) ^ set(schema.names))
+        raise ValueError(f"table '{name}' does not fit market/columns.py: {', '.join(odd)}")
+    sink = pa.BufferOutputStream()
+    pq.write_table(table.select(schema.names).cast(schema), sink, compression="zstd")
+    return sink.getvalue().to_pybytes()
+
+
+def _is_run(folder: Path) -> bool:
+    try:
+        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(manifest, dict) and manifest.get("kind") == "run"
+
+
+def _refuse_foreign(target: Path) -> None:
+    """Raise unless the target is absent, an empty folder or an earlier run."""
+    if target.is_dir():
+        if any(target.iterdir()) and not _is_run(target):
+            raise OutputError(f"'{target}' exists and is not a run folder: name another one")
+    elif target.exists():
+        raise OutputError(f"'{target}' exists and is not a folder: name another one")
+
+
+def _resolved(directory: str | Path) -> Path:
+    """The real path: a link to a run folder stays a link."""
+    return Path(os.path.realpath(directory))
+
+
+def _existing_parent(target: Path) -> Path:
+    """The nearest folder above the target that is there already."""
+    for parent in target.parents:
+        if parent.is_dir():
+            return parent
+        if parent.exists():
+            raise OutputError(f"cannot write to '{target}': '{parent}' is not a folder")
+    raise OutputError(f"cannot write to '{target}': no folder above it exists")
+
+
+def _sibling(target: Path, purpose: str) -> Path:
+    """A name beside the target that no other process uses."""
+    return target.with_name(f".{target.name[:60]}.{purpose}-{os.getpid()}-{secrets.token_hex(4)}")
+
+
+def _replace(target: Path, draft: Path) -> None:
+    """Put the draft in the target's place; at no moment is neither of them there."""
+    if not target.exists():
+        draft.rename(target)
+    elif _exchange(target, draft):
+        shutil.rmtree(draft, ignore_errors=True)  # now holds the earlier run
+    else:
+        old = _sibling(target, "old")
+        target.rename(old)
+        try:
+            draft.rename(target)
+        except BaseException:
+            old.rename(target)
+            raise
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def _exchange(one: Path, other: Path) -> bool:
+    """Swap two folders in one step where the system can (Linux); False where it cannot."""
+    try:
+        rename = ctypes.CDLL(None, use_errno=True).renameat2
+    except (AttributeError, OSError, TypeError):
+        return False
+    here, exchange = -100, 2  # AT_FDCWD, RENAME_EXCHANGE
+    return bool(rename(here, os.fsencode(one), here, os.fsencode(other), exchange) == 0)
+
+
+def _reason(error: BaseException) -> str:
+    """One line without the path, which the message names already."""
+    words = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return str(words).splitlines()[0]

@@ -1,0 +1,54 @@
+"""Amounts and names as people read them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+_SCALES = ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k"))
+
+
+def usd(amount: float) -> str:
+    """Dollars in three digits at most: `$1.2B`, `$340M`, `-$15k`, `$0`."""
+    size = abs(amount)
+    for scale, letter in _SCALES:
+        if size >= 0.9995 * scale:
+            text = f"{_three_digits(size / scale)}{letter}"
+            break
+    else:
+        text = f"{size:.0f}"
+    return f"-${text}" if amount < 0 and text != "0" else f"${text}"
+
+
+def price(amount: float) -> str:
+    """Dollars per H100e-hour, to the cent."""
+    return f"${amount:.2f}"
+
+
+def h100e(amount: float) -> str:
+    """Compute in three digits at most: `45k H100e`, `1.2M H100e`."""
+    for scale, letter in _SCALES[2:0:-1] if amount < 1e6 else _SCALES[1:3]:
+        if amount >= 0.9995 * scale:
+            return f"{_three_digits(amount / scale)}{letter} H100e"
+    return f"{amount:.0f} H100e"
+
+
+def listed(names: Iterable[str]) -> str:
+    """`A`, `A and B`, `A, B and C`."""
+    words = list(names)
+    return " and ".join(filter(None, (", ".join(words[:-1]), *words[-1:])))
+
+
+def spans(first: str, last: str) -> str:
+    """A month, or a span of months."""
+    return first if first == last else f"{first} to {last}"
+
+
+def number(details: Mapping[str, object], key: str) -> float | None:
+    """A number out of an event's details; None where it is missing, null or no number."""
+    value = details.get(key)
+    usable = isinstance(value, int | float) and not isinstance(value, bool) and value == value
+    return float(value) if usable and isinstance(value, int | float) else None
+
+
+def _three_digits(size: float) -> str:
+    return f"{size:.0f}" if size >= 9.95 else f"{size:.1f}".removesuffix(".0")
