@@ -1,0 +1,85 @@
+"""Loans: what a borrower pays each month, how it is rated, and what its covenants measure.
+
+Rates are per year, compounded monthly. Money is in whole US dollars.
+"""
+
+from math import expm1, inf, log1p
+from typing import NamedTuple
+
+from .allocation import round_half_even_usd
+
+RATINGS = ("AA", "A", "BBB", "BB", "B", "CCC", "D")
+
+# Our own scorecard: agencies publish none for firms that burn cash. The runway steps
+# meet the ladder of insolvency.py (12 months WATCH, 6 months DISTRESS).
+_RUNWAY_STEPS_MONTHS = (48.0, 36.0, 24.0, 12.0, 6.0)  # AA, A, BBB, BB, B; less is CCC
+_LEVERAGE_STEPS = (0.2, 0.4, 0.6, 0.8)  # one notch down above each
+_OVERINDEBTED = 1.0
+
+
+class Instalment(NamedTuple):
+    """What falls due in one month of a loan."""
+
+    interest_usd: int
+    principal_usd: int
+
+
+def annuity_payment_usd(principal_usd: int, rate_per_year: float, months: int) -> float:
+    """Level monthly payment that repays a loan over `months`: P r / (1 - (1 + r)^-n)."""
+    if months < 1 or principal_usd < 0 or rate_per_year < 0.0:
+        raise ValueError("a loan needs a term of a month or more, principal and rate of 0 or more")
+    monthly_rate = rate_per_year / 12.0
+    # expm1 and log1p keep 1 - (1 + r)^-n exact for rates near zero.
+    discounted_away = -expm1(-months * log1p(monthly_rate))
+    if discounted_away == 0.0:
+        return principal_usd / months
+    return principal_usd * (monthly_rate / discounted_away)
+
+
+def schedule(principal_usd: int, rate_per_year: float, months: int) -> list[Instalment]:
+    """Level payments in whole dollars that repay the loan exactly.
+
+    The last payment absorbs the rounding of the others.
+    """
+    payment_usd = round_half_even_usd(annuity_payment_usd(principal_usd, rate_per_year, months))
+    monthly_rate = rate_per_year / 12.0
+    balance_usd = principal_usd
+    instalments: list[Instalment] = []
+    for month in range(1, months + 1):
+        interest_usd = round_half_even_usd(balance_usd * monthly_rate)
+        if month == months:
+            repaid_usd = balance_usd
+        else:
+            repaid_usd = min(balance_usd, max(0, payment_usd - interest_usd))
+        instalments.append(Instalment(interest_usd, repaid_usd))
+        balance_usd -= repaid_usd
+    return instalments
+
+
+def rating(runway_months: float, leverage: float, listed_parent: bool) -> str:
+    """Credit rating by a simple scorecard: never worse with more runway or less debt.
+
+    Runway sets the grade, leverage takes notches off it. A firm with a listed parent is
+    A or better, BBB or better once it owes more than it owns: parents support, but do
+    not guarantee. "D" is never scored; it belongs to firms in default.
+
+    leverage: debt over total assets
+    """
+    runway_steps = sum(runway_months < step for step in _RUNWAY_STEPS_MONTHS)
+    notches = sum(leverage > step for step in _LEVERAGE_STEPS)
+    worst = RATINGS.index("CCC")
+    if listed_parent:
+        worst = RATINGS.index("BBB" if leverage > _OVERINDEBTED else "A")
+    return RATINGS[min(worst, runway_steps + notches)]
+
+
+def loan_to_value(debt_usd: int, collateral_usd: int) -> float:
+    """Debt over the value of its collateral; infinite for a debt without any."""
+    if debt_usd <= 0:
+        return 0.0
+    return debt_usd / collateral_usd if collateral_usd > 0 else inf
+
+
+def debt_service_cover(cash_flow_usd: int, service_usd: int) -> float:
+    """Operating cash flow over interest and principal due; infinite if nothing is due."""
+    return cash_flow_usd / service_usd if service_usd > 0 else inf

@@ -1,0 +1,279 @@
+"""How two parties bargain over a deal: alternating offers on price and one menu of terms.
+
+A talk serves any deal with one price and a few standard term sheets: compute
+contracts (price in $/H100e-hour), equity rounds (price is the pre-money; the
+investor is the "buyer") and loans (price is the rate; the borrower is the buyer).
+Nothing here knows what is traded: each party brings a `Stance`, its net present
+value of each item of the menu as a line in the price.
+
+Sources: Faratin, Sierra & Jennings 1998 (time-dependent tactics), Rubinstein 1982
+and Nash 1950 (closed forms).
+"""
+
+from enum import StrEnum
+from math import inf
+from typing import NamedTuple, Protocol
+
+
+class Terms(NamedTuple):
+    """Non-price terms of a compute contract.
+
+    Shares are 0..1: prepaid of the whole price, take-or-pay of the capacity,
+    termination fee of what remains to be paid.
+    """
+
+    term_months: int
+    prepaid_share: float
+    take_or_pay_share: float
+    termination_fee_share: float
+    exclusive: bool
+
+
+class Tactic(Protocol):
+    """How a party concedes as time runs out (implemented in `agents/strategies`)."""
+
+    def aspiration(self, elapsed: float) -> float:
+        """Share (0..1) of the way from reservation to opening still held.
+
+        elapsed: share of the deadline gone, 0..1. Must not rise with it. A party
+        under more pressure than its counterpart concedes earlier on this clock.
+        """
+        ...
+
+
+class Stance(NamedTuple):
+    """One party's view of a talk: value of item i at price p is intercept[i] + slope[i] * p.
+
+    intercept_usd: per item of the menu; -inf where the party refuses the item
+    slope_usd_per_price: per item; below 0 for the buyer, above 0 for the seller
+    batna_usd: net present value of the best alternative to an agreement
+    opening_price: the first price it would name on its own favourite terms
+    """
+
+    intercept_usd: tuple[float, ...]
+    slope_usd_per_price: tuple[float, ...]
+    batna_usd: float
+    opening_price: float
+    tactic: Tactic
+
+    def value_usd(self, package: "Package") -> float:
+        """Net present value of a package to this party."""
+        item = package.item
+        return self.intercept_usd[item] + self.slope_usd_per_price[item] * package.price
+
+    def opening_usd(self) -> float:
+        """Value of the opening demand: the opening price on the favourite item."""
+        price = self.opening_price
+        return max(
+            intercept + slope * price
+            for intercept, slope in zip(self.intercept_usd, self.slope_usd_per_price, strict=True)
+        )
+
+
+class Package(NamedTuple):
+    """A whole deal: a price (0 or more) and an item of the menu (its index)."""
+
+    price: float
+    item: int
+
+
+class Outcome(StrEnum):
+    """How a talk ended."""
+
+    SIGNED = "SIGNED"
+    IMPASSE = "IMPASSE"
+    NO_ZONE = "NO_ZONE"
+
+
+class Talk:
+    """One negotiation in progress.
+
+    Each round the seller proposes and the buyer answers; if it refuses, it counters
+    and the seller answers. An offer is accepted when it is worth at least what the
+    answering party would propose itself at its next move. The clock runs from 0 at
+    the first proposal to 1 at the last counter-offer, so a seller's and a buyer's
+    move are one step apart: that step bounds the advantage of either.
+
+    A proposer picks, among the packages worth its present aspiration to itself (one
+    price per item), the one its counterpart values most. This assumes that term
+    sheets disclose how the other side values non-price terms; its alternatives, and
+    so its reservation price, stay private.
+
+    Accepting is decided in prices, item by item, which is the same as in values
+    (both are lines) and exact: no signed price is beyond either reservation price,
+    not even by rounding.
+
+    round: rounds played so far
+    deadline_rounds: may be shortened while the talk goes on
+    package, outcome: None while the talk goes on; package only if SIGNED
+    buyer_reservation_price, seller_reservation_price: the prices that leave each party
+        at its alternative, on the item with the widest zone; below 0 for a buyer who
+        would not take the item as a gift, never below 0 for a seller
+    gap: buyer's less seller's reservation price; below 0 there is no zone
+    """
+
+    __slots__ = (
+        "_buyer",
+        "_buyer_reach_usd",
+        "_seller",
+        "_seller_reach_usd",
+        "buyer_reservation_price",
+        "deadline_rounds",
+        "gap",
+        "outcome",
+        "package",
+        "round",
+        "seller_reservation_price",
+    )
+
+    buyer_reservation_price: float
+    seller_reservation_price: float
+    gap: float
+
+    def __init__(self, buyer: Stance, seller: Stance, deadline_rounds: int) -> None:
+        if deadline_rounds < 1:
+            raise ValueError(f"a talk needs at least one round, not {deadline_rounds}")
+        self.deadline_rounds = deadline_rounds
+        self.round = 0
+        self.package: Package | None = None
+        self.outcome: Outcome | None = None
+        self._sit_down(buyer, seller)
+
+    def revise(self, buyer: Stance, seller: Stance) -> None:
+        """Go on with new stances: alternatives moved. Ends the talk if the zone is gone."""
+        if self.outcome is not None:
+            raise ValueError(f"the talk is over ({self.outcome}); open a new one")
+        self._sit_down(buyer, seller)
+
+    def advance(self, rounds: int) -> Outcome | None:
+        """Play up to `rounds` rounds; None means that talks go on."""
+        for _ in range(rounds):
+            if self.outcome is not None:
+                break
+            self.round += 1
+            self.package = self._play_round()
+            if self.package is not None:
+                self.outcome = Outcome.SIGNED
+            elif self.round >= self.deadline_rounds:
+                self.outcome = Outcome.IMPASSE
+        return self.outcome
+
+    def _sit_down(self, buyer: Stance, seller: Stance) -> None:
+        _check(buyer, seller)
+        self._buyer = buyer
+        self._seller = seller
+        # An opening below the alternative holds no room for concessions.
+        self._buyer_reach_usd = max(0.0, buyer.opening_usd() - buyer.batna_usd)
+        self._seller_reach_usd = max(0.0, seller.opening_usd() - seller.batna_usd)
+        self.gap = -inf
+        buyer_prices = _prices_worth(buyer, buyer.batna_usd)
+        seller_prices = _prices_worth(seller, seller.batna_usd)
+        for item, (highest, lowest) in enumerate(zip(buyer_prices, seller_prices, strict=True)):
+            lowest = max(0.0, lowest)
+            if item == 0 or highest - lowest > self.gap:
+                self.buyer_reservation_price = highest
+                self.seller_reservation_price = lowest
+                self.gap = highest - lowest
+        if self.gap < 0.0:
+            self.outcome = Outcome.NO_ZONE
+
+    def _play_round(self) -> Package | None:
+        move = 2 * (self.round - 1)
+        last = 2 * self.deadline_rounds - 1
+        asks = self._seller_prices(min(1.0, move / last))
+        bids = self._buyer_prices(min(1.0, (move + 1) / last))
+        offer = _proposal(asks, self._buyer)
+        if offer is not None and offer.price <= bids[offer.item]:
+            return offer
+        counter = _proposal(bids, self._seller)
+        if counter is None:
+            return None
+        next_asks = self._seller_prices(min(1.0, (move + 2) / last))
+        return counter if counter.price >= next_asks[counter.item] else None
+
+    def _seller_prices(self, elapsed: float) -> list[float]:
+        seller = self._seller
+        held = max(0.0, seller.tactic.aspiration(elapsed))
+        prices = _prices_worth(seller, seller.batna_usd + held * self._seller_reach_usd)
+        return [price if price > 0.0 else 0.0 for price in prices]
+
+    def _buyer_prices(self, elapsed: float) -> list[float]:
+        buyer = self._buyer
+        held = max(0.0, buyer.tactic.aspiration(elapsed))
+        return _prices_worth(buyer, buyer.batna_usd + held * self._buyer_reach_usd)
+
+
+def nash_price(buyer: Stance, seller: Stance, buyer_power: float = 0.5) -> Package | None:
+    """Asymmetric Nash bargaining solution over the menu; None without a zone.
+
+    Maximises gain_buyer ** power * gain_seller ** (1 - power). On one item both gains
+    are lines in the price, so the price splits the zone in that proportion.
+
+    buyer_power: 0 (buyer at its reservation) .. 1 (seller at its reservation)
+    """
+    _check(buyer, seller)
+    best: Package | None = None
+    best_product = -inf
+    buyer_prices = _prices_worth(buyer, buyer.batna_usd)
+    seller_prices = _prices_worth(seller, seller.batna_usd)
+    for item, (highest, lowest) in enumerate(zip(buyer_prices, seller_prices, strict=True)):
+        if highest < max(0.0, lowest):
+            continue
+        price = min(highest, max(0.0, lowest + (1.0 - buyer_power) * (highest - lowest)))
+        buyer_gain = -buyer.slope_usd_per_price[item] * (highest - price)
+        seller_gain = seller.slope_usd_per_price[item] * max(0.0, price - lowest)
+        product = buyer_gain**buyer_power * seller_gain ** (1.0 - buyer_power)
+        if product > best_product:
+            best, best_product = Package(price, item), product
+    return best
+
+
+def rubinstein_share(discount_first: float, discount_second: float) -> float:
+    """Share of the pie (0..1) that the first proposer gets, horizon without end.
+
+    Rubinstein 1982: (1 - d2) / (1 - d1 d2), with discount factors 0..1 per offer.
+    Undefined when neither side minds waiting.
+    """
+    if not (0.0 <= discount_first <= 1.0 and 0.0 <= discount_second <= 1.0):
+        raise ValueError("discount factors lie between 0 and 1")
+    if discount_first * discount_second == 1.0:
+        raise ValueError("without impatience any split is an equilibrium")
+    return (1.0 - discount_second) / (1.0 - discount_first * discount_second)
+
+
+def _prices_worth(stance: Stance, value_usd: float) -> list[float]:
+    """The price of each item at which it is worth `value_usd` (an iso-utility line)."""
+    return [
+        (value_usd - intercept) / slope
+        for intercept, slope in zip(stance.intercept_usd, stance.slope_usd_per_price, strict=True)
+    ]
+
+
+def _proposal(prices: list[float], counterpart: Stance) -> Package | None:
+    """Of one price per item, the package the counterpart values most; first item on ties.
+
+    None when no item has a price of 0 or more that either side could name.
+    """
+    best_value = -inf
+    best_item = -1
+    intercepts = counterpart.intercept_usd
+    slopes = counterpart.slope_usd_per_price
+    for item, price in enumerate(prices):
+        if price >= 0.0:
+            value = intercepts[item] + slopes[item] * price
+            if value > best_value:
+                best_value = value
+                best_item = item
+    return Package(prices[best_item], best_item) if best_item >= 0 else None
+
+
+def _check(buyer: Stance, seller: Stance) -> None:
+    sizes = {
+        len(column)
+        for stance in (buyer, seller)
+        for column in (stance.intercept_usd, stance.slope_usd_per_price)
+    }
+    if len(sizes) != 1 or 0 in sizes:
+        raise ValueError(f"buyer and seller must value the same menu of terms, sizes {sizes}")
+    if max(buyer.slope_usd_per_price) >= 0.0 or min(seller.slope_usd_per_price) <= 0.0:
+        raise ValueError("a higher price must cost the buyer and pay the seller")
