@@ -273,7 +273,7 @@ def firm_outcomes(tables: Tables, scenario: Scenario) -> pd.DataFrame:
     size = len(index)
 
     table = tables["firms"]
-    at = index.get_indexer(table["firm"].to_numpy(dtype=object))
+    at = _positions(index, table["firm"])
     month = table["month"].to_numpy()
     if not (np.diff(month) >= 0).all():
         order = np.argsort(month, kind="stable")
@@ -298,7 +298,7 @@ def firm_outcomes(tables: Tables, scenario: Scenario) -> pd.DataFrame:
 
     events = tables["events"]
     kind = events["kind"].to_numpy(dtype=object)
-    named = index.get_indexer(events["firm"].to_numpy(dtype=object))
+    named = _positions(index, events["firm"])
     default = (kind == "default") & (named >= 0)
 
     def count(*kinds: str) -> npt.NDArray[np.int64]:
@@ -306,11 +306,11 @@ def firm_outcomes(tables: Tables, scenario: Scenario) -> pd.DataFrame:
         return np.bincount(named[flags], minlength=size)
 
     equity = tables["flows"].loc[tables["flows"]["purpose"] == "equity", ["payee", "amount_usd"]]
-    payee = index.get_indexer(equity["payee"].to_numpy(dtype=object))
+    payee = _positions(index, equity["payee"])
     raised = np.zeros(size, dtype=np.int64)
     np.add.at(raised, payee[payee >= 0], equity["amount_usd"].to_numpy()[payee >= 0])
 
-    switched = index.get_indexer(switches(tables)["lab"].to_numpy(dtype=object))
+    switched = _positions(index, switches(tables)["lab"])
     return pd.DataFrame(
         {
             "firm": index.to_numpy(),
@@ -381,6 +381,11 @@ def parse_details(text: object) -> dict[str, Any]:
     """The details of an event; empty where there are none."""
     details = json.loads(text) if isinstance(text, str) and text else {}
     return details if isinstance(details, dict) else {}
+
+
+def _positions(index: pd.Index, names: pd.Series) -> npt.NDArray[np.intp]:
+    """The place of each name in the index, -1 where it is not there."""
+    return index.get_indexer(pd.Index(names, dtype=object))
 
 
 def _first_month(

@@ -17,20 +17,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ..market.columns import TABLES
+from ..market.recorder import arrow_schema
+
+__all__ = ["OutputError", "arrow_schema", "check_output", "read_run", "write_run"]
 
 MANIFEST = "manifest.json"
 SCENARIO = "scenario.toml"
 
-_ARROW = {"int": pa.int64(), "float": pa.float64(), "str": pa.string(), "bool": pa.bool_()}
-
 
 class OutputError(Exception):
     """A folder that cannot be written, or is not what it should be; one line says why."""
-
-
-def arrow_schema(table: str) -> pa.Schema:
-    """The fixed Arrow schema of one result table, by name."""
-    return pa.schema([(name, _ARROW[kind]) for name, kind in TABLES[table]])
 
 
 def check_output(directory: str | Path) -> None:

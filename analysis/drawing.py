@@ -1,0 +1,193 @@
+"""What all figures share: canvas, palette, date axes, and labels that keep clear of one another."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final, NamedTuple
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+DPI: Final = 150
+_LOG_TICKS: Final = ((1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 7.0), (1.0, 2.0, 5.0), (1.0,))
+GREY: Final = "#8c8c8c"
+INK: Final = "#262626"
+
+# Okabe & Ito 2008 without the pale yellow, then dark tones of Tol's muted scheme: told apart under
+# the common colour-vision deficiencies, on white.
+PALETTE: Final = (
+    "#0072B2",
+    "#D55E00",
+    "#009E73",
+    "#CC79A7",
+    "#E69F00",
+    "#56B4E9",
+    "#882255",
+    "#332288",
+    "#999933",
+    "#661100",
+)
+
+
+class EndLabel(NamedTuple):
+    """A name to write beside the last point of a line."""
+
+    date: np.datetime64
+    value: float
+    text: str
+    colour: str
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """A figure of its own canvas, in inches: no pyplot state, nothing to close."""
+    figure = Figure(figsize=(width, height), dpi=DPI, layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def firm_colours(firms: pd.DataFrame) -> dict[str, str]:
+    """A colour for each firm, the same in every figure of a run; roles reuse the palette."""
+    pairs = firms[["role", "firm"]].drop_duplicates().sort_values(["role", "firm"])
+    rank = pairs.groupby("role").cumcount()
+    return {
+        str(firm): PALETTE[int(place) % len(PALETTE)]
+        for firm, place in zip(pairs["firm"], rank, strict=True)
+    }
+
+
+def dates_of(labels: Iterable[str]) -> np.ndarray:
+    """`2024-07` as the first day of that month."""
+    return np.array(list(labels), dtype="datetime64[M]").astype("datetime64[D]")
+
+
+def style(axes: Axes, title: str, label: str) -> None:
+    """A left-aligned title, a unit on the y axis, dates below, and light rules."""
+    axes.set_title(title, loc="left", fontsize=10, fontweight="bold", color=INK)
+    axes.set_ylabel(label, fontsize=9, color=INK)
+    axes.tick_params(labelsize=8, colors=INK)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(axis="y", color="#e6e6e6", linewidth=0.7)
+    axes.set_axisbelow(True)
+
+
+def date_axis(axes: Axes, dates: np.ndarray, room: float = 0.0) -> None:
+    """Dates on the x axis; `room` leaves that share of the span free for labels at the right."""
+    locator = AutoDateLocator(minticks=3, maxticks=8)
+    axes.xaxis.set_major_locator(locator)
+    axes.xaxis.set_major_formatter(ConciseDateFormatter(locator, show_offset=False))
+    first, last = dates[0], max(dates[-1], dates[0] + np.timedelta64(28, "D"))
+    days = int((last - first) / np.timedelta64(1, "D"))
+    axes.set_xlim(first, last + np.timedelta64(round(room * days), "D"))
+
+
+def log_dollars(axes: Axes, form: Callable[[float], str]) -> None:
+    """A log axis with round ticks, as many as its span needs, written out by `form`."""
+    if not np.isfinite(axes.dataLim.minposy):
+        return  # nothing positive to show
+    axes.set_yscale("log", nonpositive="clip")
+    low, high = axes.get_ylim()
+    subs = _LOG_TICKS[int(np.searchsorted((8.0, 500.0), high / low))]
+    axes.yaxis.set_major_locator(LogLocator(subs=subs, numticks=12))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: form(value)))
+    axes.yaxis.set_minor_formatter(NullFormatter())
+
+
+def line_end(dates: np.ndarray, series: pd.Series, text: str, colour: str) -> list[EndLabel]:
+    """The label of a line at its last known point; none for a line without one."""
+    known = np.flatnonzero(np.isfinite(series.to_numpy(dtype=float)))
+    if not known.size:
+        return []
+    last = int(known[-1])
+    return [EndLabel(dates[last], float(series.iloc[last]), text, colour)]
+
+
+def small_multiples(figure: Figure, count: int, columns: int) -> list[Axes]:
+    """`count` panels with shared axes, no empty ones; dates below the lowest of each column."""
+    columns = min(count, columns)
+    grid = figure.add_gridspec(-(-count // columns), columns)
+    panels: list[Axes] = []
+    for place in range(count):
+        first = panels[0] if panels else None
+        axes = figure.add_subplot(grid[divmod(place, columns)], sharex=first, sharey=first)
+        axes.tick_params(
+            labelbottom=place + columns >= count, labelleft=place % columns == 0, which="both"
+        )
+        panels.append(axes)
+    return panels
+
+
+def headline(figure: Figure, panels: Sequence[Axes], title: str, label: str) -> None:
+    """A title over small multiples, and the unit beside each panel of the first column."""
+    figure.suptitle(title, x=0.01, ha="left", fontsize=11, fontweight="bold", color=INK)
+    for axes in panels:
+        if axes.get_subplotspec().is_first_col():  # type: ignore[union-attr]
+            axes.set_ylabel(label, fontsize=9, color=INK)
+
+
+def nothing(figure: Figure, text: str) -> Figure:
+    """A figure that says why it is empty."""
+    figure.text(0.5, 0.5, text, ha="center", va="center", fontsize=11, color=GREY)
+    return figure
+
+
+def label_all(figure: Figure, panels: Sequence[tuple[Axes, Sequence[EndLabel]]]) -> None:
+    """Write the end labels of some panels, once the layout has settled where the panels are."""
+    figure.draw_without_rendering()
+    for axes, labels in panels:
+        label_ends(axes, labels)
+
+
+def label_ends(axes: Axes, labels: Sequence[EndLabel], size: float = 8.0) -> None:
+    """Write names to the right of the lines' ends, moved apart where they would overlap.
+
+    Call it when the limits of both axes are final. A thin leader joins a moved name to its line.
+    """
+    if not labels:
+        return
+    figure = axes.figure
+    height = axes.get_position().height * figure.get_figheight() * 72  # type: ignore[union-attr]
+    gap = 1.25 * size / height  # of the axes' height
+    to_axes = axes.transData + axes.transAxes.inverted()
+    numbers = axes.xaxis.convert_units([label.date for label in labels])
+    points = to_axes.transform(np.column_stack([numbers, [label.value for label in labels]]))
+    order = np.argsort(-points[:, 1], kind="stable")
+    wanted = np.clip(points[order, 1], 0.5 * gap, 1.0)
+    for place, put in zip(order, _spread(wanted, gap), strict=True):
+        label = labels[int(place)]
+        axes.annotate(
+            label.text,
+            xy=(points[place, 0], np.clip(points[place, 1], 0, 1)),
+            xycoords="axes fraction",
+            xytext=(points[place, 0] + 0.02, put),
+            textcoords="axes fraction",
+            fontsize=size,
+            color=label.colour,
+            va="center",
+            annotation_clip=False,
+            arrowprops={
+                "arrowstyle": "-",
+                "color": label.colour,
+                "linewidth": 0.6,
+                "shrinkA": 0,
+                "shrinkB": 1,
+            },
+        )
+
+
+def _spread(wanted: np.ndarray, gap: float) -> np.ndarray:
+    """Positions as near as possible to those wanted (falling), at least `gap` apart, within 0-1."""
+    placed = wanted.copy()
+    for _ in range(200):
+        overlap = gap - (placed[:-1] - placed[1:])
+        if (overlap <= 1e-4).all():
+            break
+        push = np.where(overlap > 0, overlap / 2, 0.0)
+        placed[:-1] += push
+        placed[1:] -= push
+        placed = np.clip(placed, 0.0, 1.0)
+    return placed
