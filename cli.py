@@ -1,0 +1,277 @@
+"""The `computemarket` command: parses, calls, prints; no logic.
+
+Whatever is slow to import is imported inside the command that needs it, so that `--help`, `check`
+and `schema` start at once. A fault of the user is one line on stderr and exit code 2.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+import typer
+
+if TYPE_CHECKING:
+    from .model import ComputeMarket
+    from .scenario import Scenario
+
+USER_FAULT = 2
+INTERRUPTED = 130
+
+app = typer.Typer(
+    name="computemarket",
+    help="Simulate the market for AI compute: labs, clouds, chip makers and investors.",
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+
+
+def _whole(text: str) -> int:
+    """A whole number from 0 on; the parser's own message does not repeat what was given."""
+    if not (text.isascii() and text.isdecimal() and len(text) <= 18):
+        raise typer.BadParameter(f"given '{text}', expected a whole number of at least 0")
+    return int(text)
+
+
+ScenarioName = Annotated[
+    str, typer.Argument(metavar="SCENARIO", help="Name of a shipped scenario, or a TOML file.")
+]
+Assignments = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", metavar="PATH=VALUE", help="Change a value, e.g. labs.OpenAI.cash_usd=2e9."
+    ),
+]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from . import __version__
+
+        typer.echo(f"computemarket {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Print the version."),
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command()
+def run(
+    scenario: ScenarioName,
+    seed: Annotated[
+        int | None,
+        typer.Option(parser=_whole, metavar="N", help="Seed of all chance; fresh if left out."),
+    ] = None,
+    months: Annotated[
+        int | None, typer.Option(parser=_whole, metavar="N", help="Months to play.")
+    ] = None,
+    assignments: Assignments = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Folder for tables and figures.")
+    ] = None,
+    no_plots: Annotated[bool, typer.Option("--no-plots", help="Write no figures.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing.")] = False,
+) -> None:
+    """Play a scenario once and show who ran out of cash, who switched, and how prices moved."""
+    from .scenario import to_toml
+
+    chosen = _load(scenario, assignments, months)
+    if out is not None:
+        from .analysis.tables import check_output
+
+        check_output(out)
+    model = _play(chosen, seed, quiet)
+    frames = {
+        name: getattr(model, name)
+        for name in ("months", "firms", "prices", "contracts", "events", "flows")
+    }
+    if out is not None:
+        from .analysis.tables import write_run
+
+        def add_figures(folder: Path) -> None:
+            from .analysis.plots import save_figures
+
+            save_figures(frames, folder / "figures")
+
+        # Figures are made inside the draft of the folder, which appears whole or not at all.
+        figures = None if no_plots else add_figures
+        write_run(out, model.tables(), model.manifest(), to_toml(chosen), figures)
+    if not quiet:
+        from rich.console import Console
+
+        from .analysis.summary import closing_summary
+
+        console = Console()
+        for part in closing_summary(frames, chosen):
+            console.print(part)
+        if out is not None:
+            typer.echo(f"Tables{'' if no_plots else ' and figures'} in {out}")
+
+
+@app.command()
+def scenarios() -> None:
+    """List the scenarios that come with the package."""
+    from .scenario import shipped
+
+    for name, title in shipped():
+        typer.echo(f"{name:<20} {title}")
+
+
+@app.command()
+def check(
+    file: Annotated[
+        str, typer.Argument(metavar="FILE", help="A TOML file, or a shipped scenario.")
+    ],
+    assignments: Assignments = None,
+) -> None:
+    """Check a scenario and warn of what is legal but suspicious."""
+    from .scenario import lint
+
+    chosen = _load(file, assignments)
+    warnings = lint(chosen)
+    for warning in warnings:
+        typer.echo(f"warning: {warning}")
+    counts = ", ".join(
+        f"{len(getattr(chosen, role))} {role}"
+        for role in ("labs", "clouds", "chipmakers", "investors", "contracts")
+    )
+    typer.echo(f"{file}: valid, {len(warnings)} warnings ({counts}, {chosen.run.months} months)")
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of scenario files."""
+    import json
+
+    from .scenario import json_schema
+
+    typer.echo(json.dumps(json_schema(), indent=2))
+
+
+@app.command()
+def strategies() -> None:
+    """List the decision rules by role and decision, with their parameters."""
+    from dataclasses import fields
+
+    from .agents.strategies import catalogue
+
+    for role, decision, name, rule in catalogue():
+        first_line = (rule.__doc__ or "").strip().partition("\n")[0]
+        typer.echo(f"{role}.{decision}: {name}\n    {first_line}")
+        if parameters := ", ".join(f"{f.name}={f.default}" for f in fields(rule)):
+            typer.echo(f"    {parameters}")
+
+
+@app.command()
+def explain(
+    scenario: ScenarioName,
+    seed: Annotated[
+        int, typer.Option(parser=_whole, metavar="N", help="Seed of the run to tell of.")
+    ],
+    firm: Annotated[str, typer.Option(metavar="NAME", help="The firm whose story to tell.")],
+    assignments: Assignments = None,
+) -> None:
+    """Replay a run and tell the story of one firm, month by month."""
+    from .scenario import firm_name
+
+    chosen = _load(scenario, assignments)
+    name = firm_name(chosen, firm)
+    from .analysis.explain import story
+
+    for line in story(chosen, seed, name):
+        typer.echo(line)
+
+
+def _load(name: str, assignments: list[str] | None, months: int | None = None) -> Scenario:
+    """The scenario with its overrides, checked down to the names of its strategies."""
+    from .agents.strategies import unknown_strategies
+    from .scenario import ScenarioError, load_scenario, with_months
+
+    chosen = load_scenario(name, assignments or ())
+    if unknown := unknown_strategies(chosen):
+        more = f" (and {len(unknown) - 1} more)" if len(unknown) > 1 else ""
+        raise ScenarioError(f"{name}: {unknown[0]}{more}")
+    return chosen if months is None else with_months(chosen, months)
+
+
+def _play(scenario: Scenario, seed: int | None, quiet: bool) -> ComputeMarket:
+    """Run the model, with a progress bar for someone who watches."""
+    from .model import ComputeMarket
+
+    model = ComputeMarket(scenario, seed=seed)
+    if quiet or not sys.stderr.isatty():
+        return model.run()
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task(scenario.name, total=scenario.run.months)
+        while model.running:
+            model.step()
+            progress.advance(task)
+    return model
+
+
+def _user_faults() -> tuple[type[Exception], ...]:
+    """The errors that are answered by one line; loaded late, they cost imports."""
+    from .scenario import ScenarioError
+
+    tables = sys.modules.get(f"{__package__}.analysis.tables")
+    return (ScenarioError, *([tables.OutputError] if tables else []))
+
+
+def _fail(message: str, code: int = USER_FAULT) -> int:
+    print("error:", " ".join(message.split()), file=sys.stderr)
+    return code
+
+
+def call(argv: Sequence[str]) -> int:
+    """Run one command line and return its exit code."""
+    command: Any = typer.main.get_command(app)
+    # The base class of the parser's own errors: click's, or typer's copy of click.
+    parse_error: Any = typer.BadParameter.__mro__[2]
+    try:
+        # Not `command.main`: its errors span several lines.
+        with command.make_context("computemarket", list(argv)) as context:
+            command.invoke(context)
+        sys.stdout.flush()
+    except typer.Exit as exit_:
+        return exit_.exit_code
+    except parse_error as error:
+        return _parse_fault(error)
+    except (KeyboardInterrupt, typer.Abort):
+        return _fail("interrupted", INTERRUPTED)
+    except BrokenPipeError:
+        # The reader has seen enough; nothing more may be flushed into the pipe at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except Exception as error:
+        if isinstance(error, _user_faults()):
+            return _fail(str(error))
+        raise
+    return 0
+
+
+def _parse_fault(error: Any) -> int:
+    message = error.format_message()
+    if type(error).__name__ == "NoArgsIsHelpError":
+        if message:
+            print(message)
+        return USER_FAULT
+    return _fail(message)
+
+
+def main(argv: Sequence[str] | None = None) -> NoReturn:
+    """The entry point of the command line; exits with 0, 2 (bad input) or 130 (Ctrl-C)."""
+    sys.exit(call(sys.argv[1:] if argv is None else argv))
