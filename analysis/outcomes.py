@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -342,7 +342,7 @@ def switches(tables: Tables) -> pd.DataFrame:
     """
     events = tables["events"]
     rows = []
-    for event in events[events["kind"] == "switch"].to_dict("records"):
+    for event in records(events[events["kind"] == "switch"]):
         details = parse_details(event["details"])
         if details.get("workload") == "overall":
             rows.append(
@@ -375,6 +375,11 @@ def yearly(tables: Tables) -> pd.DataFrame:
         ],
         axis="columns",
     )
+
+
+def records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """The rows of a table as dictionaries."""
+    return cast("list[dict[str, Any]]", table.to_dict("records"))
 
 
 def parse_details(text: object) -> dict[str, Any]:

@@ -103,8 +103,10 @@ def runway_map(axes: Axes, tables: Tables, names: list[str]) -> None:
     edges = np.append(dates, dates[-1] + np.timedelta64(31, "D"))
     runway = _by_month(tables["firms"], names, "runway_months", months)
     failed = tables["events"][tables["events"]["kind"] == "default"].groupby("firm")["month"].min()
+    unpaid = _by_month(tables["firms"], names, "arrears_usd", months) > 0
     for name in failed.index.intersection(names):
         runway[name] = runway[name].where(runway.index <= failed[name])
+        unpaid[name] &= unpaid.index <= failed[name]
     colours = ListedColormap(_RUNWAY_COLOURS).with_extremes(bad=_ABSENT)
     axes.pcolormesh(
         edges,
@@ -113,8 +115,7 @@ def runway_map(axes: Axes, tables: Tables, names: list[str]) -> None:
         cmap=colours,
         norm=BoundaryNorm(_RUNWAY_BANDS, len(_RUNWAY_COLOURS)),
     )
-    unpaid = _by_month(tables["firms"], names, "arrears_usd", months).to_numpy() > 0
-    when, who = np.nonzero(unpaid)
+    when, who = np.nonzero(unpaid.to_numpy())
     axes.plot(dates[when] + np.timedelta64(15, "D"), who + 0.5, **_UNPAID)
     style(axes, "Months of runway", "")
     axes.set_yticks(np.arange(len(names)) + 0.5, names)

@@ -26,10 +26,7 @@ def price(amount: float) -> str:
 
 def h100e(amount: float) -> str:
     """Compute in three digits at most: `45k H100e`, `1.2M H100e`."""
-    for scale, letter in _SCALES[2:0:-1] if amount < 1e6 else _SCALES[1:3]:
-        if amount >= 0.9995 * scale:
-            return f"{_three_digits(amount / scale)}{letter} H100e"
-    return f"{amount:.0f} H100e"
+    return f"{usd(amount).replace('$', '')} H100e"
 
 
 def listed(names: Iterable[str]) -> str:
