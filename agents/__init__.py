@@ -1,1 +1,1 @@
-"""The firms and investors that decide."""
+"""Who decides: labs, clouds, chipmakers and investors, and the decisions they take together."""

@@ -1,0 +1,215 @@
+"""Chips: what makers ship to whom, and what clouds and direct buyers order."""
+
+from __future__ import annotations
+
+from math import exp
+
+from ..market.allocation import ration
+from ..market.contracts import ChipOrder, DealStatus
+from ..market.credit import RATINGS
+from ..market.ledger import WORLD, Account
+from .chipmaker import Chipmaker
+from .cloud import Cloud
+from .economy import Economy
+from .strategies.rationing import BuyerView
+
+
+def deliver_chips(economy: Economy) -> None:
+    """Ship what capacity and lead time allow; scarce supply is rationed (phase 2)."""
+    for maker in economy.chipmakers.values():
+        maker.shipped_h100e = 0.0
+        if maker.alive:
+            maker.announce_launches()
+            _ship(economy, maker)
+
+
+def _ship(economy: Economy, maker: Chipmaker) -> None:
+    market = economy.market
+    supply = market.rules.world.supply
+    backlog = maker.backlog_h100e
+    capacity = maker.capacity_h100e()
+    production = min(backlog / supply.minimum_lead_months, capacity)
+    maker.backlog_months = backlog / capacity if capacity > 0 else 12.0
+    maker.made_h100e += production
+    if production <= 0:
+        return
+    demands: dict[str, float] = {}
+    for order in maker.orders:
+        demands[order.buyer] = demands.get(order.buyer, 0.0) + order.left_h100e
+    # what a buyer is due this month: its backlog over the lead time, before rationing
+    due = {b: d / supply.minimum_lead_months for b, d in demands.items()}
+    weights = {b: _weight(economy, maker, b, d) for b, d in demands.items()}
+    granted = ration(production, due, weights)
+    for order in maker.orders:  # first come, first served within a buyer
+        h100e = min(order.left_h100e, granted[order.buyer])
+        if h100e > 0:
+            granted[order.buyer] -= h100e
+            _deliver(economy, maker, order, h100e)
+    maker.orders = [o for o in maker.orders if o.status is DealStatus.SIGNED]
+
+
+def _weight(economy: Economy, maker: Chipmaker, buyer: str, ordered: float) -> float:
+    sold = sum(maker.bought.values()) or 1.0
+    cloud = economy.clouds.get(buyer)
+    view = BuyerView(
+        ordered,
+        economy.market.rules.world.supply.deposit_share if cloud else 0.0,
+        maker.bought.get(buyer, 0.0) / sold,
+        cloud.cap_table.ownership(maker.name) if cloud else 0.0,
+        RATINGS.index(cloud.credit_rating) if cloud else RATINGS.index("BBB"),
+    )
+    return maker.allocation_rule.weight(view)
+
+
+def _deliver(economy: Economy, maker: Chipmaker, order: ChipOrder, h100e: float) -> None:
+    market = economy.market
+    last = order.left_h100e - h100e < 1.0  # a remainder below one H100e is let go
+    mix = market.mixes[maker.name]
+    price = h100e * mix.price_usd_per_h100e
+    cost = sum(h100e * w * chip.unit_cost_usd / chip.h100e for chip, w in mix.shares)
+    units = {chip.name: h100e * w / chip.h100e for chip, w in mix.shares}
+    order.left_h100e = 0.0 if last else order.left_h100e - h100e
+    order.units += round(sum(units.values()))
+    maker.shipped_h100e += h100e
+    maker.delivered_h100e += h100e
+    maker.bought[order.buyer] = maker.bought.get(order.buyer, 0.0) + h100e
+    market.bill(maker.name, WORLD, cost, "foundry")
+    due = round(price)
+    deposit = market.ledger.claim_usd(
+        Account.PREPAID, order.buyer, maker.name, order.contract_id
+    )
+    if deposit:
+        part = deposit if last else min(deposit, round(order.deposit_usd * h100e / order.h100e))
+        part = min(part, due)
+        market.ledger.draw_prepaid(order.buyer, maker.name, part, "chips", order.contract_id)
+        due -= part
+        if last and deposit > part:
+            rest = deposit - part
+            market.bill(maker.name, order.buyer, rest, "deposit_refund", order.contract_id)
+    order.paid_usd += due
+    market.bill(order.buyer, maker.name, due, "chips", order.contract_id)
+    cloud = economy.clouds.get(order.buyer)
+    if cloud is not None:
+        cloud.receive_chips(units)
+    if last:
+        order.status, order.ended = DealStatus.ENDED, market.month
+        if cloud is not None:
+            cloud.orders.remove(order)
+    elif not order.late and market.month > order.expected and cloud is not None:
+        order.late = True
+        market.event(
+            "slip",
+            maker.name,
+            order.buyer,
+            text=f"{maker.name} is late with {order.left_h100e:,.0f} H100e for {order.buyer}",
+            h100e=order.left_h100e,
+            contract_id=order.contract_id,
+        )
+
+
+def order_chips(economy: Economy, lab_trend: float) -> None:
+    """Makers set prices and capacity; clouds and direct buyers order (phase 3)."""
+    market = economy.market
+    for maker in economy.chipmakers.values():
+        if maker.alive:
+            maker.reprice()
+            maker.expand()
+    for cloud in economy.living_clouds():
+        cloud.observe_rentals()
+        wanted = cloud.wanted_chips_h100e(lab_trend)
+        budget = _affordable_h100e(cloud, wanted)
+        for name, share in cloud.maker_shares().items():
+            maker = economy.chipmakers.get(name)
+            if maker is not None and maker.alive and budget * share >= 1:
+                place_order(economy, cloud.name, maker, budget * share)
+        cloud.order_power(lab_trend)
+    _order_direct(economy)
+    market.refresh_chips()
+
+
+def _affordable_h100e(cloud: Cloud, wanted: float) -> float:
+    """What equity for the unlent part allows; parents pay for hyperscalers."""
+    if cloud.backed or wanted <= 0:
+        return wanted
+    market = cloud.market
+    shares = cloud.maker_shares()
+    price = sum(w * market.mixes[m].price_usd_per_h100e for m, w in shares.items())
+    if price <= 0:
+        return 0.0
+    leverage = cloud.debt_usd / cloud.plant_usd if cloud.plant_usd > 0 else 1.0
+    loan = cloud.borrowing_rule.loan_share(market.rules.world.credit.loan_to_value, leverage)
+    inflow = max(0.0, -cloud.mean_outflow_usd)
+    open_orders = sum(o.left_h100e * o.price_usd_per_h100e - o.deposit_usd for o in cloud.orders)
+    # equity for open orders falls due over the lead time, out of cash and earnings until then
+    equity = cloud.cash_usd + 4 * inflow - (1 - loan) * open_orders - 2 * max(
+        0.0, cloud.mean_outflow_usd
+    )
+    return max(0.0, min(wanted, 0.5 * equity / ((1 - loan) * price)))
+
+
+def place_order(
+    economy: Economy, buyer: str, maker: Chipmaker, h100e: float, *, opening: bool = False
+) -> None:
+    """Enter an order at the posted price, with a deposit unless it is the opening backlog."""
+    market = economy.market
+    price = market.mixes[maker.name].price_usd_per_h100e
+    lead = max(market.rules.world.supply.minimum_lead_months, maker.backlog_months) + 6
+    order = ChipOrder(
+        market.book.new_id(buyer, maker.name, market.date, "chips"),
+        buyer,
+        maker.name,
+        h100e,
+        market.month,
+        market.month + round(lead),
+        price,
+        left_h100e=h100e,
+    )
+    maker.orders.append(order)
+    if buyer == WORLD:
+        return
+    market.book.orders.append(order)
+    economy.clouds[buyer].orders.append(order)
+    if not opening:
+        order.deposit_usd = round(market.rules.world.supply.deposit_share * h100e * price)
+        market.bill(buyer, maker.name, order.deposit_usd, "chip_deposit", order.contract_id)
+
+
+def _order_direct(economy: Economy) -> None:
+    """Firms outside the model buy chips for themselves (macro loop, equation 25)."""
+    market = economy.market
+    supply = market.rules.world.supply
+    if supply.direct_buyers_h100e_per_month <= 0:
+        return
+    years = market.month / 12
+    growth = exp(supply.direct_buyers_growth_per_year * years + 0.4 * min(0.0, market.mood))
+    for maker in economy.chipmakers.values():
+        share = maker.spec.direct_buyer_share
+        mix = market.mixes.get(maker.name)
+        if share <= 0 or mix is None or not maker.alive:
+            continue
+        relative = mix.price_usd_per_h100e / market.opening_chip_price[maker.name]
+        wanted = supply.direct_buyers_h100e_per_month * share * growth
+        wanted *= relative**-supply.direct_buyers_elasticity
+        if wanted >= 1:
+            place_order(economy, WORLD, maker, wanted)
+
+
+def open_backlog(economy: Economy) -> None:
+    """Orders placed before the start: months of deliveries, by the clouds' preferences."""
+    market = economy.market
+    market.opening_chip_price = {m: x.price_usd_per_h100e for m, x in market.mixes.items()}
+    for cloud in economy.clouds.values():
+        h100e = cloud.spec.backlog_months * cloud.spec.chip_deliveries_h100e_per_month
+        preferences = {p.maker: p.weight for p in cloud.spec.chip_preferences}
+        total = sum(preferences.values())
+        for name, weight in sorted(preferences.items()):
+            if h100e * weight / total >= 1 and name in market.mixes:
+                maker = economy.chipmakers[name]
+                place_order(economy, cloud.name, maker, h100e * weight / total, opening=True)
+    direct = market.rules.world.supply.direct_buyers_h100e_per_month
+    for maker in economy.chipmakers.values():
+        if direct * maker.spec.direct_buyer_share >= 1 and maker.name in market.mixes:
+            h100e = 5.2 * direct * maker.spec.direct_buyer_share
+            place_order(economy, WORLD, maker, h100e, opening=True)
+        capacity = maker.capacity_h100e()
+        maker.backlog_months = maker.backlog_h100e / capacity if capacity > 0 else 12.0

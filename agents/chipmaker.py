@@ -1,0 +1,87 @@
+"""Chipmakers: they price, ration, launch generations and invest in customers."""
+
+from __future__ import annotations
+
+from math import exp
+from typing import ClassVar
+
+import mesa
+
+from ..market.contracts import ChipOrder
+from ..market.market import Market
+from ..scenarios import schema
+from .firm import Firm
+from .strategies.pricing import ChipPricing
+from .strategies.rationing import Rationing
+
+
+class Chipmaker(Firm):
+    """A designer of chips that others fabricate."""
+
+    role: ClassVar[str] = "chipmakers"
+    spec: schema.Chipmaker
+    pricing_rule: ChipPricing
+    allocation_rule: Rationing
+
+    def __init__(self, model: mesa.Model, spec: schema.Chipmaker, market: Market) -> None:
+        """Open with the packaging capacity of the scenario and no backlog."""
+        super().__init__(model, spec, market)
+        self.slots = spec.packaging_slots_per_month  # advanced-packaging capacity, H100 = 1
+        self.orders: list[ChipOrder] = []
+        self.shipped_h100e = 0.0  # this month
+        self.made_h100e = 0.0  # so far
+        self.delivered_h100e = 0.0  # so far
+        self.bought: dict[str, float] = {}  # by buyer, so far
+        self.backlog_months = 4.0
+        self.invested_usd = 0.0  # in customers, trailing year
+
+    @property
+    def backlog_h100e(self) -> float:
+        """Ordered and not shipped."""
+        return sum(order.left_h100e for order in self.orders)
+
+    def capacity_h100e(self) -> float:
+        """What packaging capacity allows this month, blended H100e."""
+        market = self.market
+        mix = market.mixes.get(self.name)
+        if mix is None:
+            return 0.0
+        cuts = market.world.supply_factor
+        factor = market.rules.world.supply.capacity_multiplier
+        factor *= cuts.get("", 1.0) * cuts.get(self.name, 1.0)
+        return factor * self.slots / mix.slots_per_h100e
+
+    def expand(self) -> None:
+        """Packaging capacity follows the backlog within its fastest growth."""
+        supply = self.market.rules.world.supply
+        pressure = supply.response_per_backlog_month * (
+            self.backlog_months - supply.comfortable_backlog_months
+        )
+        pressure = max(-supply.shrink_per_year / 12, min(supply.growth_per_year / 12, pressure))
+        self.slots *= exp(pressure)
+
+    def reprice(self) -> None:
+        """Move posted prices of what ships: slow drift, firmer with a long backlog."""
+        market = self.market
+        supply = market.rules.world.supply
+        factor = self.pricing_rule.factor(
+            supply.price_drift_per_month, supply.price_response_to_backlog, self.backlog_months
+        )
+        for chip in market.catalogue.by_maker.get(self.name, ()):
+            if market.catalogue.month_of[chip.name] <= market.month:
+                market.price_factor[chip.name] *= factor
+
+    def announce_launches(self) -> None:
+        """Volume shipments of a generation begin."""
+        market = self.market
+        for chip in market.catalogue.by_maker.get(self.name, ()):
+            if market.catalogue.month_of[chip.name] == market.month and market.month > 0:
+                market.event(
+                    "chip_launch",
+                    self.name,
+                    text=f"{self.name} ships {chip.name} in volume at ${chip.price_usd:,.0f}",
+                    chip=chip.name,
+                    price_usd=chip.price_usd,
+                    training_h100e=chip.training_h100e,
+                    inference_h100e=chip.inference_h100e,
+                )

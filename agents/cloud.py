@@ -1,0 +1,413 @@
+"""Clouds: they forecast, build power, buy chips, price, borrow and sell compute."""
+
+from __future__ import annotations
+
+from math import exp, log
+from typing import ClassVar, NamedTuple
+
+import mesa
+
+from ..market.contracts import ChipOrder, Loan
+from ..market.ledger import WORLD, Account
+from ..market.market import WORKLOADS, Market
+from ..market.negotiation import Tactic
+from ..scenarios import schema
+from .firm import Firm
+from .strategies.capacity import Borrowing, Capacity, CapacityView
+from .strategies.pricing import CloudPricing, PricingView
+
+_DEPRECIATION_MONTHS = 72
+_OPENING_LIFE_MONTHS = 48  # what opening plant has left
+_RETIREMENT_MONTHS = 18  # a generation leaves the fleet over this time
+
+
+class Family(NamedTuple):
+    """A cloud's installed chips of one maker: MW, and H100e if all did one workload."""
+
+    mw: float
+    training_h100e: float
+    inference_h100e: float
+
+    def per_mw(self, workload: str) -> float:
+        """H100e of a workload that a megawatt gives."""
+        h100e = self.training_h100e if workload == "training" else self.inference_h100e
+        return h100e / self.mw if self.mw > 0 else 0.0
+
+
+class PowerProject:
+    """Megawatts under construction."""
+
+    __slots__ = ("due", "mw", "promised")
+
+    def __init__(self, due: int, mw: float) -> None:
+        """`due` is the month in which they are energised unless they slip."""
+        self.due = due
+        self.promised = due
+        self.mw = mw
+
+
+class Cloud(Firm):
+    """A provider of compute."""
+
+    role: ClassVar[str] = "clouds"
+    spec: schema.Cloud
+    negotiation_rule: Tactic
+    pricing_rule: CloudPricing
+    capacity_rule: Capacity
+    borrowing_rule: Borrowing
+
+    def __init__(self, model: mesa.Model, spec: schema.Cloud, market: Market) -> None:
+        """Open with the fleet, the power and the pipeline of the scenario."""
+        super().__init__(model, spec, market)
+        self.fleet: dict[str, float] = {s.chip: s.units for s in spec.fleet}
+        self.waiting: dict[str, float] = {}  # delivered chips without power
+        self.captive_h100e = spec.captive_h100e
+        self.energised_mw = spec.energised_mw
+        lead = self.lead_months
+        first = spec.power_pipeline_mw_per_month
+        growth = 1 + spec.power_pipeline_growth_per_month
+        self.projects = [PowerProject(k, first * growth**k) for k in range(lead) if first > 0]
+        self.orders: list[ChipOrder] = []
+        self.loans: list[Loan] = []
+        self.smoothed_order = spec.chip_deliveries_h100e_per_month
+        self.forecast_error = 0.0
+        self.rental_trend = 0.03
+        self.captive_growth = 0.0
+        self.families: dict[str, Family] = {}
+        self.h100e = 0.0  # installed, blended
+        self.used_mw = 0.0  # installed MW
+        self.free_mw: dict[str, float] = {}  # after contracts and captive use, by maker
+        self.pool = dict.fromkeys(WORKLOADS, 0.0)  # rentable H100e
+        self.reserved = dict.fromkeys(WORKLOADS, 0.0)  # on one-year terms
+        self.spot_sold = dict.fromkeys(WORKLOADS, 0.0)
+        self.captive_served_h100e = 0.0
+        self.contract_mw = 0.0
+        self.sold_mw = 0.0
+        self.utilisation = 0.9
+        premium = spec.brand_premium
+        renters = market.rules.world.renters
+        self.list_price = dict.fromkeys(
+            WORKLOADS, renters.opening_list_price_usd_per_h100e_hour * min(1.2, premium / 1.6)
+        )
+        self.depreciation_usd = 0.0  # a month
+        self.added_depreciation_usd = 0.0  # of that, on plant bought since the start
+        self.promised_mw = 0.0
+        self.energised_this_month_mw = 0.0
+        self.customer_rating = "BBB"
+        self.last_rental_h100e = 0.0
+        self.facility_frozen = False
+
+    def open_books(self) -> None:
+        """Bring cash and the opening plant at a market price."""
+        super().open_books()
+        catalogue = self.market.catalogue.chips
+        chips = sum(0.6 * n * catalogue[c].price_usd for c, n in sorted(self.fleet.items()))
+        plant = 0.7 * self.energised_mw * self.market.rules.world.power.shell_cost_usd_per_mw
+        self.market.ledger.open_books(self.name, round(chips + plant))
+        self.depreciation_usd = (chips + plant) / _OPENING_LIFE_MONTHS
+
+    # -- plant --------------------------------------------------------------------------------
+
+    @property
+    def lead_months(self) -> int:
+        """Months from ordering power to having it."""
+        power = self.market.rules.world.power
+        if self.spec.kind == "hyperscaler":
+            return power.hyperscaler_lead_months
+        return power.neocloud_lead_months
+
+    @property
+    def plant_usd(self) -> int:
+        """Book value of chips and data centres."""
+        return self.market.ledger.books[self.name][Account.PROPERTY]
+
+    def energise(self) -> None:
+        """Power projects that are due come on line, or slip (phase 2 of the month)."""
+        market, month = self.market, self.market.month
+        power = market.rules.world.power
+        self.promised_mw = self.energised_this_month_mw = 0.0
+        for project in self.projects:
+            if project.due > month:
+                break  # projects are kept in order of due month
+            self.promised_mw += project.mw
+            draw = market.draws.uniform("slip", self.name, month=month, item=str(project.promised))
+            if draw < power.slip_probability:
+                project.due = month + power.slip_months
+                market.event(
+                    "slip",
+                    self.name,
+                    amount_usd=0,
+                    text=f"{self.name}: {project.mw:,.0f} MW of power are late",
+                    mw=project.mw,
+                    promised=market.dates[min(project.promised, len(market.dates) - 1)],
+                )
+                continue
+            project.due = -1
+            self.energised_mw += project.mw
+            self.energised_this_month_mw += project.mw
+            market.bill(self.name, WORLD, project.mw * power.shell_cost_usd_per_mw, "data_centre")
+        self.projects = sorted(
+            (p for p in self.projects if p.due >= 0), key=lambda p: (p.due, p.promised, p.mw)
+        )
+
+    def receive_chips(self, units: dict[str, float]) -> None:
+        """Chips delivered wait for power."""
+        for chip, n in units.items():
+            self.waiting[chip] = self.waiting.get(chip, 0.0) + n
+
+    def install(self) -> None:
+        """Retire and lose old chips, then power as many new ones as energy allows."""
+        market, month = self.market, self.market.month
+        building = market.rules.world.building
+        catalogue = market.catalogue
+        survive = 1 - building.chip_failure_per_year / 12
+        life = round(12 * building.economic_life_years)
+        used = 0.0
+        for chip in sorted(self.fleet):
+            units = self.fleet[chip] * survive
+            age = month - catalogue.month_of[chip]
+            if age >= life:
+                units *= 1 - 1 / _RETIREMENT_MONTHS
+            if units < 1:
+                del self.fleet[chip]
+                continue
+            self.fleet[chip] = units
+            used += units * catalogue.chips[chip].kw / 1000
+        newest_first = sorted(self.waiting, key=lambda c: (-catalogue.month_of[c], c))
+        for chip in newest_first:
+            kw = catalogue.chips[chip].kw
+            units = min(self.waiting[chip], max(0.0, self.energised_mw - used) * 1000 / kw)
+            if units > 0:
+                self.fleet[chip] = self.fleet.get(chip, 0.0) + units
+                self.waiting[chip] -= units
+                used += units * kw / 1000
+            if self.waiting[chip] < 1e-6:
+                del self.waiting[chip]
+        self._measure()
+
+    def _measure(self) -> None:
+        """Installed capacity by family of chips."""
+        chips = self.market.catalogue.chips
+        totals: dict[str, list[float]] = {}
+        for name, units in sorted(self.fleet.items()):
+            chip = chips[name]
+            row = totals.setdefault(chip.maker, [0.0, 0.0, 0.0])
+            row[0] += units * chip.kw / 1000
+            row[1] += units * chip.training_h100e
+            row[2] += units * chip.inference_h100e
+        self.families = {maker: Family(*row) for maker, row in totals.items()}
+        self.used_mw = sum(f.mw for f in self.families.values())
+        both = sum(f.training_h100e + f.inference_h100e for f in self.families.values())
+        self.h100e = 0.5 * both
+
+    @property
+    def h100e_per_mw(self) -> float:
+        """Blended H100e that a megawatt of the fleet gives."""
+        return self.h100e / self.used_mw if self.used_mw > 0 else 0.0
+
+    def grow_captive(self) -> None:
+        """The owner's own workloads grow, less in a poor mood."""
+        captive = self.market.rules.world.captive
+        years = self.market.month / 12
+        mood = min(0.0, self.market.mood)
+        rate = captive.growth_per_year * exp(-captive.growth_decay_per_year * years) / 12
+        self.captive_growth = rate * max(0.0, 1 + captive.sentiment_response * mood)
+        self.captive_h100e *= exp(self.captive_growth)
+
+    # -- forecasting and ordering -------------------------------------------------------------
+
+    def pipeline_h100e(self) -> float:
+        """Chips ordered and not installed, blended H100e."""
+        chips = self.market.catalogue.chips
+        waiting = sum(n * chips[c].h100e for c, n in sorted(self.waiting.items()))
+        return waiting + sum(order.left_h100e for order in self.orders)
+
+    def forecast_h100e(self, lab_trend: float, months: float) -> float:
+        """Capacity it expects to sell `months` ahead (macro loop, equation 19).
+
+        Mood acts on expected growth, not on its level.
+        """
+        market = self.market
+        building, mood = market.rules.world.building, market.mood
+        labs, rental, captive = self._sold_h100e()
+        sold = labs + rental + captive
+        if sold <= 0:
+            return 0.0
+        price = 0.5 * sum(book.contract_price for book in market.rental.values())
+        pull = (max(0.2, price / market.user_cost)) ** building.price_response
+        damping = building.trend_damping
+        expected = (
+            captive * exp(self.captive_growth * months)
+            + max(labs, self._committed_h100e(market.month + round(months)))
+            * exp(0.8 * damping * lab_trend * months)
+            + rental * exp(damping * self.rental_trend * months + self.forecast_error) * pull
+        )
+        response = market.rules.world.sentiment.capex_response
+        faith = max(0.0, min(1.3, 1 + response * mood))
+        return sold * (expected / sold) ** faith * (1 + building.reserve_share)
+
+    def _sold_h100e(self) -> tuple[float, float, float]:
+        density = self.h100e_per_mw
+        labs = self.contract_mw * density
+        rental = sum(self.reserved.values()) + sum(self.spot_sold.values())
+        return labs, rental, self.captive_h100e
+
+    def _committed_h100e(self, month: int) -> float:
+        """Contracts in force in a future month, blended."""
+        total = 0.0
+        for contract in self.market.book.of_cloud(self.name):
+            family = self.families.get(contract.maker)
+            h100e = contract.h100e_at(month)
+            if family and h100e > 0:
+                per_mw = family.per_mw(contract.workload)
+                blend = 0.5 * (family.training_h100e + family.inference_h100e) / family.mw
+                total += h100e * blend / per_mw if per_mw > 0 else 0.0
+        return total
+
+    def observe_rentals(self) -> None:
+        """Update the trend of rentals and the persistent error of its forecasts."""
+        market = self.market
+        building = market.rules.world.building
+        rental = sum(self.reserved.values()) + sum(self.spot_sold.values())
+        if self.last_rental_h100e > 0 and rental > 0:
+            growth = max(-0.2, min(0.2, log(rental / self.last_rental_h100e)))
+            self.rental_trend += 0.15 * (growth - self.rental_trend)
+        self.last_rental_h100e = rental
+        rho = building.forecast_error_persistence
+        shock = market.draws.normal("forecast", self.name, month=market.month)
+        self.forecast_error = rho * self.forecast_error + (
+            building.forecast_error_sd * (1 - rho**2) ** 0.5 * shock
+        )
+
+    def wanted_chips_h100e(self, lab_trend: float) -> float:
+        """Chips to order this month, blended H100e, within power in sight."""
+        building = self.market.rules.world.building
+        if self.frozen or self.h100e <= 0:
+            return 0.0
+        months = building.planning_months
+        pipeline = self.pipeline_h100e()
+        replacement = self.h100e * (
+            building.chip_failure_per_year / 12 + 1 / (12 * building.economic_life_years) / 2
+        )
+        wanted = self.capacity_rule.order_h100e(
+            CapacityView(
+                self.forecast_h100e(lab_trend, months),
+                self.h100e,
+                pipeline,
+                self.smoothed_order,
+                replacement,
+                building.adjustment_months,
+                building.order_floor_share,
+                exp(building.order_growth_cap_per_year / 2),
+            )
+        )
+        horizon = self.market.month + round(months)
+        coming = sum(p.mw for p in self.projects if p.due <= horizon)
+        kw = self._new_kw_per_h100e()
+        room = (self.energised_mw + coming - self.used_mw) * 1000 / kw - pipeline
+        wanted = max(0.0, min(wanted, room))
+        self.smoothed_order += (max(wanted, 0.2 * self.smoothed_order) - self.smoothed_order) / 6
+        return wanted
+
+    def _new_kw_per_h100e(self) -> float:
+        """Power of what it buys now."""
+        shares = self.maker_shares()
+        return sum(w * self.market.mixes[m].kw_per_h100e for m, w in shares.items()) or 1.55
+
+    def maker_shares(self) -> dict[str, float]:
+        """Shares of its orders by maker: preference tilted by price per H100e."""
+        market = self.market
+        weights = {}
+        for preference in self.spec.chip_preferences:
+            mix = market.mixes.get(preference.maker)
+            if mix is None:
+                continue
+            sold_to = mix.shares[-1][0].sold_to
+            if sold_to and self.name not in sold_to:
+                continue
+            opening = market.opening_chip_price.get(preference.maker, mix.price_usd_per_h100e)
+            weights[preference.maker] = preference.weight * opening / mix.price_usd_per_h100e
+        total = sum(weights.values())
+        return {maker: w / total for maker, w in sorted(weights.items())} if total else {}
+
+    def order_power(self, lab_trend: float) -> None:
+        """Order megawatts for the forecast one lead time ahead; cancel what is not needed."""
+        market = self.market
+        building, power = market.rules.world.building, market.rules.world.power
+        if self.frozen or self.h100e <= 0:
+            return
+        lead = self.lead_months
+        forecast = self.forecast_h100e(lab_trend, 0.8 * lead)
+        new = max(0.0, forecast - self.h100e) * self._new_kw_per_h100e() / 1000
+        need = building.power_margin * (self.used_mw + new)
+        total = self.energised_mw + sum(p.mw for p in self.projects)
+        cap = self.energised_mw * exp(power.growth_cap_per_year * lead / 12)
+        order = min(need, cap) - total
+        order = min(order, max(20.0, 0.08 * self.energised_mw))
+        if order > 1:
+            self.projects.append(PowerProject(market.month + lead, order))
+        elif total > 1.1 * need:
+            for project in self.projects:
+                if project.due > market.month + 4:
+                    project.mw *= 0.85
+
+    # -- prices -------------------------------------------------------------------------------
+
+    def pricing_view(self, workload: str) -> PricingView:
+        """What the cloud knows when it sets a workload's prices."""
+        market = self.market
+        book = market.rental[workload]
+        return PricingView(
+            market.user_cost,
+            book.contract_price,
+            book.spot_price,
+            self.list_price[workload],
+            self.spec.brand_premium / market.mean_premium,
+            self.utilisation,
+            market.draws.uniform("list_price", self.name, month=market.month, item=workload),
+        )
+
+    def review_prices(self) -> None:
+        """Change list prices, in steps and seldom."""
+        for workload in WORKLOADS:
+            view = self.pricing_view(workload)
+            price = self.pricing_rule.list_price(view)
+            if price != view.list_price:
+                self.list_price[workload] = price
+                kind = "list_price_cut" if price < view.list_price else "list_price_rise"
+                change = price / view.list_price - 1
+                self.market.event(
+                    kind,
+                    self.name,
+                    text=f"{self.name} changes its {workload} list price by {change:+.0%} "
+                    f"to ${price:.2f}/h",
+                    workload=workload,
+                    price_usd=price,
+                    change=change,
+                )
+
+    # -- money --------------------------------------------------------------------------------
+
+    def committed_funds_usd(self) -> float:
+        """Undrawn part of committed loans, US dollars."""
+        return 0.0 if self.facility_frozen else float(sum(x.undrawn_usd for x in self.loans))
+
+    def bill_operations(self) -> None:
+        """Power for what runs, operation for what is installed, interest by `credit`."""
+        market = self.market
+        world = market.world
+        running = min(1.0, 0.3 + 0.7 * self.utilisation) * self.used_mw
+        energy = running * 730 * world.power_price_usd_per_mwh
+        operation = self.used_mw * market.rules.world.power.operating_cost_usd_per_mw_month
+        market.bill(self.name, WORLD, energy, "power")
+        market.bill(self.name, WORLD, operation * world.cost_factor, "operations")
+
+    def depreciate(self, invested_usd: float) -> None:
+        """Write plant down in a straight line over six years."""
+        if self.market.month == _OPENING_LIFE_MONTHS:
+            self.depreciation_usd = self.added_depreciation_usd
+        amount = min(round(self.depreciation_usd), self.plant_usd)
+        self.market.ledger.write_down(self.name, Account.PROPERTY, amount, "depreciation")
+        added = invested_usd / _DEPRECIATION_MONTHS
+        self.depreciation_usd += added
+        self.added_depreciation_usd += added

@@ -1,0 +1,46 @@
+"""All firms of a run with their market: what a phase of the month works on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ..market.market import Market
+from .chipmaker import Chipmaker
+from .cloud import Cloud
+from .firm import Firm
+from .investor import Investor
+from .lab import Lab
+
+
+@dataclass(slots=True)
+class Economy:
+    """Firms by name, each role in order of name, so that file order never matters."""
+
+    market: Market
+    labs: dict[str, Lab]
+    clouds: dict[str, Cloud]
+    chipmakers: dict[str, Chipmaker]
+    investors: dict[str, Investor]
+
+    def firms(self) -> Iterator[Firm]:
+        """All firms, dead ones included, role by role."""
+        yield from self.labs.values()
+        yield from self.clouds.values()
+        yield from self.chipmakers.values()
+        yield from self.investors.values()
+
+    def firm(self, name: str) -> Firm:
+        """A firm by name; KeyError if there is none."""
+        for firms in (self.labs, self.clouds, self.chipmakers, self.investors):
+            if name in firms:
+                return firms[name]
+        raise KeyError(name)
+
+    def living_labs(self) -> list[Lab]:
+        """Labs that still trade."""
+        return [lab for lab in self.labs.values() if lab.alive]
+
+    def living_clouds(self) -> list[Cloud]:
+        """Clouds that still trade."""
+        return [cloud for cloud in self.clouds.values() if cloud.alive]

@@ -1,0 +1,132 @@
+"""What all firms share: books, money that comes and goes, runway, status and strategies."""
+
+from __future__ import annotations
+
+from collections import deque
+from math import exp
+from typing import ClassVar
+
+import mesa
+
+from ..market.equity import CapTable
+from ..market.insolvency import Status
+from ..market.ledger import WORLD, Account, Bill
+from ..market.market import Market
+from ..scenarios import schema
+from .strategies import decisions, make
+
+NO_BURN_RUNWAY_MONTHS = 999.0
+
+# Cash flows that are neither operation nor debt service do not count for runway.
+CAPITAL_PURPOSES = frozenset(
+    {
+        "equity", "loan_draw", "parent_funding", "limited_partners", "founding", "grant",
+        "chips", "chip_deposit", "data_centre", "foundry_deposit", "liquidation",
+        "deposit_refund", "prepayment",
+    }
+)  # fmt: skip
+CAPEX_PURPOSES = frozenset({"chips", "chip_deposit", "data_centre"})
+FUNDING_PURPOSES = frozenset(
+    {"equity", "loan_draw", "parent_funding", "limited_partners", "founding", "grant"}
+)
+
+
+class Firm(mesa.Agent):  # type: ignore[misc]
+    """A firm: a name, a scenario entry in force, books at the ledger, and a state of health."""
+
+    role: ClassVar[str]
+
+    def __init__(self, model: mesa.Model, spec: schema.Firm, market: Market) -> None:
+        """Found the firm as its scenario entry says; money comes with `open_books`."""
+        super().__init__(model)
+        self.market = market
+        self.name = spec.name
+        self.group = spec.group or spec.name
+        self.kind: str = getattr(spec, "kind", "")
+        self.status = Status.HEALTHY
+        self.cap_table = CapTable({WORLD: 1_000_000_000})
+        self.purse_usd = 0.0  # parent funding not drawn yet
+        self.revenue_usd = 0  # of the month, accrued
+        self.cost_usd = 0
+        self.cost_of_sales_usd = 0
+        self.capex_usd = 0
+        self.burn_usd = 0
+        self.outflows: deque[int] = deque(maxlen=3)  # net operating and debt outflow
+        self.revenues: deque[int] = deque(maxlen=13)
+        self.valuation_usd = 0.0
+        self.share_price_index = 100.0
+        self.opening_revenue_usd = 1.0
+        self.credit_rating = "BBB"
+        self.runway_months = NO_BURN_RUNWAY_MONTHS
+        self.arrears_usd = 0
+        self.months_since_round = 6
+        self.kept_alive = False
+        self.spec = spec
+        self.follow(spec)
+
+    def follow(self, spec: schema.Firm) -> None:
+        """Take the scenario entry in force from now on, strategies included."""
+        self.spec = spec
+        for decision in decisions(self.role):
+            setattr(self, f"{decision}_rule", make(self.role, decision, getattr(spec, decision)))
+
+    def open_books(self) -> None:
+        """Bring the opening cash, paid in by founders and the public."""
+        cash = round(self.spec.cash_usd)
+        self.market.ledger.pay(Bill(WORLD, self.name, cash, "founding", "cash"))
+
+    @property
+    def cash_usd(self) -> int:
+        """Cash at hand, US dollars."""
+        return self.market.ledger.books[self.name][Account.CASH]
+
+    @property
+    def debt_usd(self) -> int:
+        """Loans outstanding, US dollars."""
+        return -self.market.ledger.books[self.name][Account.DEBT]
+
+    @property
+    def alive(self) -> bool:
+        """Whether the firm still trades."""
+        return self.status is not Status.DEFAULTED
+
+    @property
+    def frozen(self) -> bool:
+        """Whether distress forbids new commitments."""
+        return self.status in (Status.DISTRESS, Status.CURE, Status.DEFAULTED)
+
+    @property
+    def backed(self) -> bool:
+        """Whether a parent outside the model pays."""
+        return self.spec.parent_funding_usd_per_year > 0
+
+    @property
+    def mean_outflow_usd(self) -> float:
+        """Mean net operating and debt outflow of the last three months, US dollars a month."""
+        return sum(self.outflows) / len(self.outflows) if self.outflows else 0.0
+
+    def committed_funds_usd(self) -> float:
+        """Money others have bound themselves to pay: undrawn loans, tranches due on dates."""
+        return 0.0
+
+    def refresh_runway(self) -> None:
+        """Months until cash and committed money are used up (design, section 12)."""
+        outflow = self.mean_outflow_usd
+        if outflow <= 0:
+            self.runway_months = NO_BURN_RUNWAY_MONTHS
+            return
+        funds = self.cash_usd + self.committed_funds_usd() + self.purse_usd
+        if self.backed:
+            outflow -= self.parent_funding_usd_per_month()
+        if outflow <= 0:
+            self.runway_months = NO_BURN_RUNWAY_MONTHS
+        else:
+            self.runway_months = min(NO_BURN_RUNWAY_MONTHS, funds / outflow)
+
+    def parent_funding_usd_per_month(self) -> float:
+        """What the parent is ready to pay a month, US dollars."""
+        spec = self.spec
+        years = self.market.month / 12
+        return spec.parent_funding_usd_per_year / 12 * exp(
+            spec.parent_funding_growth_per_year * years
+        )

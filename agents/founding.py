@@ -1,0 +1,159 @@
+"""Builds the economy of a scenario, turns its months, and verifies it at the end."""
+
+from __future__ import annotations
+
+import mesa
+import pyarrow as pa
+
+from ..market.contracts import ComputeContract
+from ..market.equity import CapTable
+from ..market.ledger import WORLD, Bill, LedgerError
+from ..market.market import Market
+from ..market.randomness import Draws
+from ..market.recorder import as_table
+from ..scenarios.calendar import month_index, month_label
+from ..scenarios.schema import Scenario
+from .chip_market import open_backlog
+from .chipmaker import Chipmaker
+from .cloud import Cloud
+from .economy import Economy
+from .investor import Investor
+from .lab import Lab
+from .lending import open_loans
+from .reporting import contract_rows, rate
+from .service import open_shares
+
+def found(model: mesa.Model, rules: Scenario, draws: Draws) -> Economy:
+    """Build firms in order of name, with opening balances, contracts, orders and stakes."""
+    names = sorted(firm.name for firm in rules.firms)
+    launches = {chip.name: month_index(rules.run, chip.launch) for chip in rules.chips}
+    dates = [month_label(rules.run, m) for m in range(rules.run.months)]
+    market = Market(rules, draws, names, launches, dates)
+
+    def by_name(kind: type, specs):  # type: ignore[no-untyped-def]
+        ordered = sorted(specs, key=lambda s: s.name)
+        return {s.name: kind(model, s, market) for s in ordered}
+
+    economy = Economy(
+        market,
+        by_name(Lab, rules.labs),
+        by_name(Cloud, rules.clouds),
+        by_name(Chipmaker, rules.chipmakers),
+        by_name(Investor, rules.investors),
+    )
+    for firm in economy.firms():
+        firm.open_books()
+    market.refresh_chips()
+    for cloud in economy.clouds.values():
+        cloud.install()
+    _open_contracts(economy)
+    open_loans(economy)
+    _open_stakes(economy)
+    open_backlog(economy)
+    open_shares(economy)
+    rate(economy)
+    market.ledger.close_month()
+    return economy
+
+
+def _open_contracts(economy: Economy) -> None:
+    market = economy.market
+    run = market.rules.run
+    ordered = sorted(
+        market.rules.contracts,
+        key=lambda c: (c.lab, c.cloud, c.workload, c.end, c.maker, c.h100e,
+                       c.price_usd_per_h100e_hour),
+    )  # fmt: skip
+    paid = hours = 0.0
+    for given in ordered:
+        ramp = given.ramp
+        contract = ComputeContract(
+            market.book.new_id(given.lab, given.cloud, market.date, given.workload),
+            given.lab,
+            given.cloud,
+            given.workload,
+            given.maker,
+            given.h100e,
+            given.price_usd_per_h100e_hour,
+            -1,
+            0,
+            month_index(run, given.end),
+            opening_h100e=ramp.opening_h100e if ramp else given.h100e,
+            ramp_months=ramp.months if ramp else 1,
+            take_or_pay_share=given.take_or_pay_share,
+            termination_fee_share=given.termination_fee_share,
+            exclusive=given.exclusive,
+        )
+        market.book.sign(contract)
+        prepaid = round(given.prepaid_usd)
+        if prepaid:
+            # the credit was paid before the start: founders put it up and the cloud has spent it
+            ref = contract.contract_id
+            market.ledger.pay(Bill(WORLD, given.lab, prepaid, "founding", "credit"))
+            market.ledger.pay(Bill(given.lab, given.cloud, prepaid, "prepayment", ref))
+            market.ledger.return_capital(given.cloud, prepaid, ref)
+        paid += given.price_usd_per_h100e_hour * given.h100e
+        hours += given.h100e
+    market.lab_contract_price = (
+        paid / hours if hours else 0.6 * market.rental["training"].contract_price
+    )
+
+
+def _open_stakes(economy: Economy) -> None:
+    """Cap tables, and what holders paid for their stakes, at cost."""
+    market = economy.market
+    by_firm: dict[str, dict[str, float]] = {}
+    for stake in sorted(market.rules.stakes, key=lambda s: (s.firm, s.investor)):
+        row = by_firm.setdefault(stake.firm, {})
+        row[stake.investor] = row.get(stake.investor, 0.0) + stake.share
+        cost = round(stake.cost_usd)
+        if cost:
+            # paid before the start: the world funds the holder, the firm has spent it
+            market.ledger.pay(Bill(WORLD, stake.investor, cost, "founding", "cash"))
+            market.ledger.pay(Bill(stake.investor, stake.firm, cost, "equity", stake.firm))
+            market.ledger.return_capital(stake.firm, cost, stake.firm)
+    for name, shares in sorted(by_firm.items()):
+        economy.firm(name).cap_table = CapTable.from_stakes(shares)
+
+
+def begin_month(economy: Economy, month: int, rules: Scenario | None) -> None:
+    """Turn the calendar; `rules` are new where an intervention sets or scales a path."""
+    market = economy.market
+    market.month = market.ledger.month = market.recorder.month = month
+    market.signed_this_month = []
+    if rules is not None:
+        market.rules = rules
+        specs = {spec.name: spec for spec in rules.firms}
+        for firm in economy.firms():
+            firm.follow(specs[firm.name])
+        market.catalogue.follow(rules)
+    market.refresh_chips()
+    targets = sum(sum(lab.target.values()) for lab in economy.living_labs())
+    market.follow_targets(targets)
+
+
+def lab_trend(economy: Economy) -> float:
+    """Monthly log growth of what labs say they will need (public plans)."""
+    return economy.market.lab_trend
+
+
+def verify(economy: Economy) -> str:
+    """Check that the journal rebuilds the books; returns "ok" or raises LedgerError."""
+    ledger = economy.market.ledger
+    if ledger.replay().books != ledger.books:
+        raise LedgerError("replaying the journal does not rebuild the balances")
+    return "ok"
+
+
+def result_table(economy: Economy, name: str) -> pa.Table:
+    """One result table so far."""
+    if name == "contracts":
+        return as_table(name, contract_rows(economy))
+    return as_table(name, economy.market.recorder.rows[name])
+
+
+def result_tables(economy: Economy) -> dict[str, pa.Table]:
+    """All result tables so far."""
+    return {name: result_table(economy, name) for name in economy.market.recorder.rows}
+
+

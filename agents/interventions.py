@@ -1,0 +1,71 @@
+"""Interventions of the scenario that are no change of a path: shocks, cuts, killing, keeping."""
+
+from __future__ import annotations
+
+from ..scenarios.calendar import month_index
+from ..scenarios.schema import Intervention
+from .distress import liquidate
+from .economy import Economy
+
+
+def intervene(economy: Economy) -> None:
+    """Apply what is due this month and take back what has run its course."""
+    market = economy.market
+    for event in market.rules.interventions:
+        first = month_index(market.rules.run, event.month)
+        if first == market.month:
+            _announce(economy, event)
+            _apply(economy, event)
+        elif event.months is not None and first + event.months == market.month:
+            _withdraw(economy, event)
+
+
+def _announce(economy: Economy, event: Intervention) -> None:
+    what = event.path or event.firm or ""
+    value = "" if event.value is None else f" {event.value}"
+    economy.market.event(
+        "intervention",
+        event.firm if event.firm in economy.labs or event.firm in economy.clouds else "world",
+        text=f"intervention: {event.kind} {what}{value}".rstrip(),
+        kind=event.kind,
+        path=event.path,
+        value=event.value,
+    )
+
+
+def _apply(economy: Economy, event: Intervention) -> None:
+    market = economy.market
+    world = market.world
+    value = float(event.value) if isinstance(event.value, int | float) else 0.0
+    if event.kind == "sentiment_shock":
+        market.sentiment.pending += value
+    elif event.kind == "demand_shock":
+        world.demand_factor *= 1 + value
+    elif event.kind == "cost_shock":
+        world.cost_factor *= 1 + value
+    elif event.kind == "supply_cut":
+        key = event.firm or ""
+        world.supply_factor[key] = world.supply_factor.get(key, 1.0) * (1 - value)
+    elif event.kind == "kill" and event.firm is not None:
+        firm = economy.firm(event.firm)
+        if firm.alive:
+            liquidate(economy, firm, "intervention")
+    elif event.kind == "keep_alive" and event.firm is not None:
+        economy.firm(event.firm).kept_alive = True
+
+
+def _withdraw(economy: Economy, event: Intervention) -> None:
+    market = economy.market
+    world = market.world
+    value = float(event.value) if isinstance(event.value, int | float) else 0.0
+    if event.kind == "sentiment_shock":
+        market.sentiment.pending -= value
+    elif event.kind == "demand_shock" and value > -1:
+        world.demand_factor /= 1 + value
+    elif event.kind == "cost_shock" and value > -1:
+        world.cost_factor /= 1 + value
+    elif event.kind == "supply_cut":
+        key = event.firm or ""
+        world.supply_factor[key] = 1.0
+    elif event.kind == "keep_alive" and event.firm is not None:
+        economy.firm(event.firm).kept_alive = False

@@ -1,0 +1,224 @@
+"""AI laboratories: they forecast, contract ahead, split compute, serve, train, raise and cut."""
+
+from __future__ import annotations
+
+from math import exp, log
+from typing import ClassVar
+
+import mesa
+
+from ..market.contracts import HOURS_PER_MONTH, ComputeContract
+from ..market.ledger import WORLD
+from ..market.market import WORKLOADS, Market
+from ..market.world import SEGMENTS
+from ..scenarios import schema
+from .firm import Firm
+from .strategies.financing import Financing
+from .strategies.procurement import Allocation, Procurement, ProcurementView
+
+_SMALLEST_REQUEST_H100E = 50.0
+
+
+class Lab(Firm):
+    """A laboratory that sells AI services made with compute."""
+
+    role: ClassVar[str] = "labs"
+    spec: schema.Lab
+    procurement_rule: Procurement
+    financing_rule: Financing
+    allocation_rule: Allocation
+
+    def __init__(self, model: mesa.Model, spec: schema.Lab, market: Market) -> None:
+        """Open with the segment shares that the opening revenues imply."""
+        super().__init__(model, spec, market)
+        self.share = dict.fromkeys(SEGMENTS, 0.0)
+        self.price_index = 1.0  # of its services, 1 at the start
+        self.usage_log = 0.0  # compute per unit of service, noise
+        self.training_stock = 1.0  # accumulated effective training, H100e-months
+        self.need_h100e = 0.0  # inference H100e that its users ask for
+        self.need_trend = 0.06  # smoothed log growth of the need, a month
+        self.got = dict.fromkeys(WORKLOADS, 0.0)  # delivered under contract, H100e
+        self.spot = dict.fromkeys(WORKLOADS, 0.0)  # rented by the hour, H100e
+        self.sublet = dict.fromkeys(WORKLOADS, 0.0)
+        self.unmet_share = 0.0
+        self.unmet_months = 0
+        self.target = dict.fromkeys(WORKLOADS, 0.0)  # wanted at the planning horizon
+        self.growth_per_year = 2.8  # factor of recurring revenue
+        self.compute_cost_usd = 0.0
+        self.team_value_usd = spec.team_value_usd
+        self.valuation_usd = spec.last_post_money_usd or spec.team_value_usd
+        self.last_post_money_usd = self.valuation_usd
+        self.paid_price = 0.0  # mean price of its contracts, $/H100e-hour
+        self.funds_due_usd = 0.0  # tranches due on dates
+        self.letters_usd = 0.0
+        self.cost_cut = 1.0  # of other cost, after cuts in distress
+        self.main_supplier: dict[str, str] = {}
+        self.challenger: dict[str, tuple[str, int]] = {}  # who leads and since when
+
+    @property
+    def independent(self) -> bool:
+        """Whether no parent stands behind the lab."""
+        return self.spec.kind == "independent"
+
+    @property
+    def arr_usd(self) -> float:
+        """Annual recurring revenue: twelve times this month's."""
+        return 12.0 * (self.revenues[-1] if self.revenues else 0.0)
+
+    def committed_funds_usd(self) -> float:
+        """Binding tranches due on dates, US dollars."""
+        return self.funds_due_usd
+
+    # -- serving ------------------------------------------------------------------------------
+
+    def ask_users(self, units: dict[str, float]) -> None:
+        """Inference H100e that this month's users need; `units` is demand by segment."""
+        market = self.market
+        demand = market.rules.world.demand
+        jump = market.draws.uniform("usage_jump", self.name, month=market.month)
+        noise = market.draws.normal("usage", self.name, month=market.month)
+        self.usage_log = demand.usage_persistence * self.usage_log + 0.03 * noise
+        if jump < demand.usage_jump_probability:
+            self.usage_log += demand.usage_jump_log
+        served = sum(self.share[s] * units[s] for s in SEGMENTS)
+        per_h100e = market.world.service_usd_per_h100e_month(market.rules)
+        need = exp(self.usage_log) * served / per_h100e
+        if self.need_h100e > 0 and need > 0:
+            growth = max(-0.3, min(0.3, log(need / self.need_h100e)))
+            self.need_trend += 0.15 * (growth - self.need_trend)
+        self.need_h100e = need
+
+    def serve(self, units: dict[str, float]) -> None:
+        """Split compute, serve users, earn, train (docs/model.md, "Service")."""
+        market = self.market
+        inference = self.got["inference"] + self.spot["inference"] - self.sublet["inference"]
+        training = self.got["training"] + self.spot["training"] - self.sublet["training"]
+        diverted = self.allocation_rule.diverted_h100e(self.need_h100e - inference, training)
+        inference += diverted
+        training -= diverted
+        fill = min(1.0, inference / self.need_h100e) if self.need_h100e > 0 else 1.0
+        training += max(0.0, inference - 1.1 * self.need_h100e)  # spare capacity trains
+        self.unmet_share = 1 - fill
+        self.unmet_months = self.unmet_months + 1 if self.unmet_share > 0.02 else 0
+        revenue = fill * self.price_index * sum(self.share[s] * units[s] for s in SEGMENTS)
+        market.bill(WORLD, self.name, revenue, "services")
+        decay = market.rules.world.technology.capability_decay_per_month
+        effective = training * exp(market.world.efficiency_log)
+        self.training_stock = max(1.0, (1 - decay) * self.training_stock + effective)
+
+    def reprice(self) -> None:
+        """Move the price of services towards a markup over the unit cost of compute."""
+        technology = self.market.rules.world.technology
+        if self.paid_price <= 0:
+            return
+        per_h100e = self.market.world.service_usd_per_h100e_month(self.market.rules)
+        unit_cost = self.paid_price * HOURS_PER_MONTH / per_h100e
+        wanted = technology.markup * unit_cost * (1 + 0.5 * self.unmet_share)
+        self.price_index *= (wanted / self.price_index) ** technology.price_adjustment_per_month
+
+    def appeal(self, segment: str) -> float:
+        """Utility of the lab to users of a segment (logit)."""
+        technology = self.market.rules.world.technology
+        brand: float = getattr(self.spec, f"{segment}_brand")
+        return (
+            technology.capability_weight * log(self.training_stock)
+            + brand
+            - technology.price_weight * log(self.price_index)
+            - technology.unmet_weight * self.unmet_share
+        )
+
+    # -- planning -----------------------------------------------------------------------------
+
+    def plan(self) -> None:
+        """Set targets from what users will need and what money allows (macro loop, eq. 15)."""
+        market = self.market
+        horizon = self.procurement_rule.horizon_months
+        ahead = exp(max(-0.1, min(0.15, 0.6 * self.need_trend)) * horizon)
+        inference = 1.1 * self.need_h100e * ahead
+        price = max(0.01, market.lab_contract_price)
+        total = self._budget_usd() / (price * HOURS_PER_MONTH)
+        low, high = 0.25 * inference, max(3.2 * inference, self._training_floor())
+        if self.arr_usd < 1e9:
+            high = max(high, total)  # before revenue, training is limited by money alone
+        training = max(low, min(high, total - inference))
+        now = self.got["inference"] + self.got["training"]
+        ceiling = now * 1.16**horizon + 6e3 * horizon
+        scale = min(1.0, ceiling / (training + inference)) if training + inference > 0 else 1.0
+        self.target = {"training": scale * training, "inference": scale * inference}
+
+    def _training_floor(self) -> float:
+        price = max(0.01, self.market.lab_contract_price)
+        return self.spec.research_spend_usd_per_month / (price * HOURS_PER_MONTH)
+
+    def _budget_usd(self) -> float:
+        """Monthly spending on compute that revenue, cash and the next round can carry.
+
+        A lab that spends cash over a horizon alone never runs down and never raises: it also
+        spends against the round it expects (macro loop, section 6, item 2).
+        """
+        market, spec = self.market, self.spec
+        funding = market.rules.world.funding
+        months = 13.0
+        revenue = self.revenues[-1] if self.revenues else 0.0
+        ahead = exp(max(-0.05, min(0.12, 0.6 * self.need_trend)) * 6)
+        funds = self.cash_usd + self.funds_due_usd
+        if not self.frozen and self.independent:
+            mood = min(0.0, market.mood)
+            funds += funding.maximum_dilution * self.valuation_usd * exp(mood)
+        parent = self.parent_funding_usd_per_month()
+        spend = revenue * ahead * (1 - spec.sales_cost_share) + funds / months + parent
+        return (spend + spec.research_spend_usd_per_month) / (1 + spec.other_cost_share)
+
+    def committed_h100e(self, workload: str, month: int) -> float:
+        """Capacity under contract in a month."""
+        live = self.market.book.by_lab.get(self.name, ())
+        return sum(c.h100e_at(month) for c in live if c.workload == workload)
+
+    def wanted_h100e(self, workload: str) -> float:
+        """Additional capacity that it asks the market for; 0 for none."""
+        if self.frozen:
+            return 0.0
+        wanted = self.procurement_rule.wanted_h100e(self.procurement_view(workload))
+        return wanted if wanted >= _SMALLEST_REQUEST_H100E else 0.0
+
+    def procurement_view(self, workload: str) -> ProcurementView:
+        """What the lab knows when it decides what to contract."""
+        market = self.market
+        horizon = self.procurement_rule.horizon_months
+        return ProcurementView(
+            workload,
+            self.target[workload],
+            self.committed_h100e(workload, market.month + horizon),
+            market.rental[workload].spot_price,
+            market.lab_contract_price,
+            market.utilisation,
+            self.runway_months,
+        )
+
+    def exclusive_cloud(self, workload: str) -> str | None:
+        """The cloud that an exclusive contract in force binds it to."""
+        for contract in self.market.book.by_lab.get(self.name, ()):
+            if contract.exclusive and contract.workload == workload:
+                return contract.cloud
+        return None
+
+    # -- money --------------------------------------------------------------------------------
+
+    def bill_costs(self) -> None:
+        """Staff and the rest, in proportion to compute; sales, in proportion to revenue."""
+        spec = self.spec
+        other = spec.other_cost_share * self.compute_cost_usd * self.cost_cut
+        self.market.bill(self.name, WORLD, other, "staff")
+
+    def take_delivery(self, contracts: list[ComputeContract]) -> None:
+        """Add up what came under contract, and what it costs a unit."""
+        self.got = dict.fromkeys(WORKLOADS, 0.0)
+        paid = hours = 0.0
+        for contract in contracts:
+            self.got[contract.workload] += contract.delivered_h100e
+            paid += contract.delivered_h100e * contract.price_usd_per_h100e_hour
+            hours += contract.delivered_h100e
+        if hours > 0:
+            self.paid_price = paid / hours
+        elif self.paid_price == 0:
+            self.paid_price = self.market.lab_contract_price

@@ -1,0 +1,221 @@
+"""Asset-backed loans to clouds: facilities, draws, interest, principal and covenants."""
+
+from __future__ import annotations
+
+from ..market.contracts import DealStatus, Loan
+from ..market.credit import RATINGS, annuity_payment_usd, debt_service_cover, loan_to_value
+from ..market.ledger import Bill
+from .cloud import Cloud
+from .economy import Economy
+
+_SMALLEST_LOAN_USD = 5e6
+_LENDER_TICKET_SHARE = 0.35  # of a lender's free money, per facility
+_COLLATERAL_HAIRCUT = 0.8  # of replacement cost
+_PENALTY_RATE_PER_YEAR = 0.02  # after a covenant breach
+
+
+def lend(economy: Economy) -> None:
+    """Clouds without a parent ask for facilities for the chips that are coming (phase 7)."""
+    for cloud in economy.living_clouds():
+        _rate_customers(economy, cloud)
+        if not cloud.backed:
+            _test_covenants(economy, cloud)
+            if not cloud.frozen and not cloud.facility_frozen:
+                _ask_for_facility(economy, cloud)
+
+
+def _rate_customers(economy: Economy, cloud: Cloud) -> None:
+    """Rating behind the collateral: the customers', by what they still owe."""
+    market = economy.market
+    weight = notches = 0.0
+    for contract in market.book.of_cloud(cloud.name):
+        owed = contract.remaining_usd(market.month)
+        rating = economy.labs[contract.lab].credit_rating
+        weight += owed
+        notches += owed * RATINGS.index(rating)
+    rented = sum(cloud.reserved.values()) + sum(cloud.spot_sold.values())
+    price = 0.5 * sum(book.contract_price for book in market.rental.values())
+    others = 12 * 730 * rented * price  # one-year users count as BB
+    weight += others
+    notches += others * RATINGS.index("BB")
+    cloud.customer_rating = RATINGS[round(notches / weight)] if weight > 0 else "BB"
+
+
+def _ask_for_facility(economy: Economy, cloud: Cloud) -> None:
+    market = economy.market
+    credit = market.rules.world.credit
+    coming = sum(o.left_h100e * o.price_usd_per_h100e - o.deposit_usd for o in cloud.orders)
+    leverage = cloud.debt_usd / cloud.plant_usd if cloud.plant_usd > 0 else 1.0
+    share = cloud.borrowing_rule.loan_share(credit.loan_to_value, leverage)
+    need = share * coming - sum(loan.undrawn_usd for loan in cloud.loans)
+    if need < _SMALLEST_LOAN_USD:
+        return
+    lenders = [i for i in economy.investors.values() if i.alive and i.lends]
+    if not lenders:
+        return
+    lender = max(lenders, key=lambda i: (i.dry_powder_usd, i.name))
+    amount = round(min(need, _LENDER_TICKET_SHARE * lender.dry_powder_usd))
+    rate = market.world.base_rate_per_year + market.world.spread_per_year(
+        market.rules, cloud.customer_rating, market.mood
+    )
+    if amount < _SMALLEST_LOAN_USD or market.mood < -2.5:
+        if market.month % 3 == 0:
+            market.event(
+                "loan_refused",
+                cloud.name,
+                lender.name,
+                need,
+                f"{cloud.name} finds no lender for ${need / 1e6:,.0f}M of chips",
+                rate_per_year=rate,
+            )
+        return
+    loan = Loan(
+        market.book.new_id(cloud.name, lender.name, market.date, "loan"),
+        lender.name,
+        cloud.name,
+        amount,
+        rate,
+        market.month,
+        market.month + credit.draw_months,
+        market.month + credit.draw_months + credit.loan_term_months,
+    )
+    _enter(economy, loan)
+    market.event(
+        "loan_signed",
+        cloud.name,
+        lender.name,
+        amount,
+        f"{lender.name} lends {cloud.name} up to ${amount / 1e6:,.0f}M against chips at {rate:.1%}",
+        contract_id=loan.contract_id,
+        rate_per_year=rate,
+        customer_rating=cloud.customer_rating,
+    )
+
+
+def _enter(economy: Economy, loan: Loan) -> None:
+    economy.market.book.loans.append(loan)
+    economy.clouds[loan.borrower].loans.append(loan)
+    economy.investors[loan.lender].committed_usd += loan.undrawn_usd
+
+
+def open_loans(economy: Economy) -> None:
+    """Loans outstanding at the start: the lender has paid them out to the borrower."""
+    market = economy.market
+    ordered = sorted(
+        market.rules.loans, key=lambda x: (x.borrower, x.lender, x.months_left, x.principal_usd)
+    )
+    for given in ordered:
+        amount = round(given.principal_usd)
+        loan = Loan(
+            market.book.new_id(given.borrower, given.lender, market.date, "loan"),
+            given.lender,
+            given.borrower,
+            amount,
+            given.rate_per_year,
+            0,
+            0,
+            given.months_left,
+            drawn_usd=amount,
+            outstanding_usd=amount,
+        )
+        # the money was spent on the plant that is there: founders of the lender put it up
+        market.ledger.pay(Bill("world", given.lender, amount, "founding", loan.contract_id))
+        draw = Bill(given.lender, given.borrower, amount, "loan_draw", loan.contract_id)
+        market.ledger.pay(draw)
+        market.ledger.return_capital(given.borrower, amount, loan.contract_id)
+        _enter(economy, loan)
+
+
+def draw_loans(economy: Economy) -> None:
+    """Draw what lenders advance on the chips billed this month (before settlement)."""
+    market = economy.market
+    credit = market.rules.world.credit
+    billed: dict[str, int] = {}
+    for bill in market.bills:
+        if bill.purpose in ("chips", "chip_deposit"):
+            billed[bill.payer] = billed.get(bill.payer, 0) + bill.amount_usd
+    for cloud in economy.living_clouds():
+        need = round(credit.loan_to_value * billed.get(cloud.name, 0))
+        for loan in cloud.loans:
+            if cloud.facility_frozen:
+                break
+            lender = economy.investors[loan.lender]
+            part = min(need, loan.undrawn_usd, max(0, lender.cash_usd))
+            if part <= 0 or market.month >= loan.draw_until:
+                continue
+            draw = Bill(loan.lender, cloud.name, part, "loan_draw", loan.contract_id)
+            market.ledger.pay(draw)
+            loan.drawn_usd += part
+            loan.outstanding_usd += part
+            lender.committed_usd -= part
+            need -= part
+
+
+def bill_debt_service(economy: Economy) -> None:
+    """Interest each month; principal as an annuity once the draw period is over."""
+    market = economy.market
+    for cloud in economy.living_clouds():
+        for loan in list(cloud.loans):
+            if market.month == loan.draw_until and loan.undrawn_usd > 0:
+                economy.investors[loan.lender].committed_usd -= loan.undrawn_usd
+                loan.committed_usd = loan.drawn_usd
+            if loan.outstanding_usd == 0 and market.month >= loan.draw_until:
+                loan.status, loan.ended = DealStatus.ENDED, market.month
+                cloud.loans.remove(loan)
+                continue
+            interest = loan.outstanding_usd * loan.rate_per_year / 12
+            market.bill(cloud.name, loan.lender, interest, "interest", loan.contract_id)
+            if market.month >= loan.draw_until:
+                months = max(1, loan.end - market.month)
+                payment = annuity_payment_usd(loan.outstanding_usd, loan.rate_per_year, months)
+                part = loan.outstanding_usd if months == 1 else round(payment - interest)
+                part = min(loan.outstanding_usd, max(0, part))
+                market.bill(cloud.name, loan.lender, part, "principal", loan.contract_id)
+                loan.outstanding_usd -= part
+
+
+def _test_covenants(economy: Economy, cloud: Cloud) -> None:
+    """Loan to value and debt service cover; a breach stops draws and raises the rate."""
+    market = economy.market
+    credit = market.rules.world.credit
+    if cloud.debt_usd <= 0:
+        cloud.facility_frozen = False
+        return
+    value = collateral_usd(economy, cloud)
+    ltv = loan_to_value(cloud.debt_usd, round(value))
+    bills = [x for x in cloud.loans if x.outstanding_usd > 0]
+    service = sum(
+        annuity_payment_usd(x.outstanding_usd, x.rate_per_year, max(1, x.end - market.month))
+        for x in bills
+        if market.month >= x.draw_until
+    )
+    cover = debt_service_cover(round(service - cloud.mean_outflow_usd), round(service))
+    breach = ltv > credit.maximum_loan_to_value or cover < credit.minimum_debt_service_cover
+    if breach and not cloud.facility_frozen and market.month >= 3:
+        for loan in bills:
+            loan.rate_per_year += _PENALTY_RATE_PER_YEAR
+        market.event(
+            "covenant_breach",
+            cloud.name,
+            bills[0].lender if bills else "",
+            cloud.debt_usd,
+            f"{cloud.name} breaches a covenant: loan to value {ltv:.0%}, debt service cover "
+            f"{cover:.2f}; draws stop",
+            loan_to_value=min(ltv, 99.0),
+            debt_service_cover=min(cover, 99.0),
+        )
+    elif cloud.facility_frozen and not breach:
+        for loan in bills:
+            loan.rate_per_year -= _PENALTY_RATE_PER_YEAR
+    if market.month >= 3:
+        cloud.facility_frozen = breach
+
+
+def collateral_usd(economy: Economy, cloud: Cloud) -> float:
+    """What the fleet would fetch: its throughput at today's price of a new chip, less a cut."""
+    market = economy.market
+    chips = market.catalogue.chips
+    cheapest = min(mix.price_usd_per_h100e for mix in market.mixes.values())
+    waiting = sum(n * chips[c].h100e for c, n in cloud.waiting.items())
+    return _COLLATERAL_HAIRCUT * cheapest * (cloud.h100e + waiting)
+

@@ -1,0 +1,441 @@
+"""From a lab's request for offers to a signed contract: shortlist, talks, signing, leaving."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from math import log
+
+from ..market.contracts import HOURS_PER_MONTH, ComputeContract, Deal, DealStatus
+from ..market.ledger import Account
+from ..market.market import WORKLOADS
+from ..market.negotiation import Outcome, Talk
+from .cloud import Cloud
+from .economy import Economy
+from .lab import Lab
+from .stances import buyer_stance, menu, seller_stance
+
+_SAME_GROUP_ADVANTAGE = 1.0  # in log price: a sibling comes first
+_PRICE_SENSITIVITY = 3.0
+_PAUSE_MONTHS = 1  # after a request came to nothing
+_RIVAL_MARGIN = 1.05  # a quote is an asking price; what a rival would settle at is near it
+_NEVER_WAIT_BELOW = 0.6  # of the wanted volume a cloud must be able to deliver
+_HISTORY_MONTHS = 3  # months in a row before a new main supplier counts as a switch
+
+
+@dataclass(slots=True, eq=False)
+class Negotiation:
+    """Talks of one lab with one cloud over one request."""
+
+    talk: Talk
+    cloud: str
+    maker: str
+    h100e: float
+
+
+@dataclass(slots=True, eq=False)
+class Request:
+    """A request for offers: what a lab wants, and the talks that came of it."""
+
+    lab: str
+    workload: str
+    h100e: float
+    month: int
+    renewal: bool
+    talks: list[Negotiation] = field(default_factory=list)
+
+
+class Procurement:
+    """All requests under way."""
+
+    def __init__(self) -> None:
+        """No requests."""
+        self.requests: dict[tuple[str, str], Request] = {}
+        self.paused: dict[tuple[str, str], int] = {}
+        self._capacity: dict[tuple[str, str], float] = {}
+
+    def trade(self, economy: Economy) -> None:
+        """Plan, ask, talk, sign and leave (phase 4 of the month)."""
+        market = economy.market
+        self._capacity.clear()
+        for lab in economy.living_labs():
+            lab.plan()
+            self._consider_leaving(economy, lab)
+            for workload in WORKLOADS:
+                key = lab.name, workload
+                if key not in self.requests and self.paused.get(key, -1) <= market.month:
+                    self._ask(economy, lab, workload)
+        for key in sorted(self.requests):
+            self._talk(economy, self.requests[key])
+
+    # -- asking -------------------------------------------------------------------------------
+
+    def _ask(self, economy: Economy, lab: Lab, workload: str) -> None:
+        wanted = lab.wanted_h100e(workload)
+        if wanted <= 0:
+            return
+        market = economy.market
+        month = market.month
+        expiring = any(
+            c.end <= month + lab.procurement_rule.horizon_months
+            for c in market.book.of_lab(lab.name, workload)
+        )
+        request = Request(lab.name, workload, wanted, month, expiring)
+        candidates = self._candidates(economy, lab, workload, wanted)
+        for cloud, maker, h100e in candidates:
+            outside = self._outside_price(economy, lab, cloud, workload)
+            talk = self._sit_down(economy, lab, cloud, workload, h100e, outside)
+            request.talks.append(Negotiation(talk, cloud.name, maker, h100e))
+        if request.talks:
+            self.requests[lab.name, workload] = request
+            return
+        self.paused[lab.name, workload] = month + 3
+        market.event(
+            "offer_refused",
+            lab.name,
+            text=f"{lab.name} finds no cloud that can deliver {wanted:,.0f} {workload} H100e "
+            f"within {market.rules.world.bargaining.delivery_horizon_months} months",
+            outcome="NO_CAPACITY",
+            workload=workload,
+            h100e=wanted,
+        )
+
+    def _candidates(
+        self, economy: Economy, lab: Lab, workload: str, wanted: float
+    ) -> list[tuple[Cloud, str, float]]:
+        """The k clouds of highest logit utility, with the chips and volume they can offer."""
+        market = economy.market
+        rules = market.rules.world.bargaining
+        bound = lab.exclusive_cloud(workload)
+        incumbents = {c.cloud for c in market.book.by_lab.get(lab.name, ())}
+        scored = []
+        for cloud in economy.living_clouds():
+            if cloud.frozen or (bound is not None and cloud.name != bound):
+                continue
+            if not cloud.spec.sells and cloud.group != lab.group:
+                continue
+            maker, available = self._available(cloud, workload)
+            if available < min(wanted, 50.0):
+                continue
+            quote = cloud.pricing_rule.quote(cloud.pricing_view(workload))
+            utility = -_PRICE_SENSITIVITY * log(max(0.01, quote))
+            utility += 0.7 * log(min(1.0, available / wanted))
+            utility += rules.incumbent_advantage * 3 * (cloud.name in incumbents)
+            utility += _SAME_GROUP_ADVANTAGE * 3 * (cloud.group == lab.group)
+            # the extreme-value draw makes the choice a logit
+            utility += rules.choice_noise * _PRICE_SENSITIVITY * market.draws.gumbel(
+                "shortlist", lab.name, cloud.name, market.month, workload
+            )
+            scored.append((-utility, cloud.name, maker, min(wanted, available)))
+        scored.sort()
+        return [(economy.clouds[c], m, h) for _, c, m, h in scored[: rules.shortlist]]
+
+    def _available(self, cloud: Cloud, workload: str) -> tuple[str, float]:
+        """The family of chips with most uncommitted capacity ahead, H100e of the workload."""
+        best, best_h100e = "", 0.0
+        for maker in cloud.families:
+            key = cloud.name, maker
+            if key not in self._capacity:
+                self._capacity[key] = _future_mw(cloud, maker)
+            h100e = self._capacity[key] * cloud.families[maker].per_mw(workload)
+            if h100e > best_h100e:
+                best, best_h100e = maker, h100e
+        return best, best_h100e
+
+    def _outside_price(
+        self, economy: Economy, lab: Lab, cloud: Cloud, workload: str
+    ) -> float:
+        """Best live alternative, $/H100e-hour: rival quotes, spot, or serving less."""
+        market = economy.market
+        book = market.rental[workload]
+        prices = [0.8 * book.spot_price, 1.1 * book.contract_price]
+        if lab.exclusive_cloud(workload) is None:
+            for rival in economy.living_clouds():
+                if rival is cloud or not rival.spec.sells or rival.frozen:
+                    continue
+                _, available = self._available(rival, workload)
+                if available > _NEVER_WAIT_BELOW * lab.target[workload]:
+                    quote = rival.pricing_rule.quote(rival.pricing_view(workload))
+                    prices.append(_RIVAL_MARGIN * quote)
+        if workload == "inference":
+            service = market.world.service_usd_per_h100e_month(market.rules)
+            prices.append(lab.price_index * service / HOURS_PER_MONTH)
+        return min(prices)
+
+    def _sit_down(
+        self,
+        economy: Economy,
+        lab: Lab,
+        cloud: Cloud,
+        workload: str,
+        h100e: float,
+        outside: float,
+    ) -> Talk:
+        rules = economy.market.rules.world.bargaining
+        buyer = buyer_stance(lab, cloud, h100e, outside)
+        seller = seller_stance(cloud, lab, cloud.pricing_view(workload), h100e)
+        return Talk(buyer, seller, rules.rounds_per_month * rules.deadline_months)
+
+    # -- talking ------------------------------------------------------------------------------
+
+    def _talk(self, economy: Economy, request: Request) -> None:
+        """A month of talks: those that fail are recorded, the best agreement is signed."""
+        market = economy.market
+        rules = market.rules.world.bargaining
+        lab = economy.labs[request.lab]
+        signed: list[Negotiation] = []
+        for negotiation in list(request.talks):
+            cloud, talk = economy.clouds[negotiation.cloud], negotiation.talk
+            if not (lab.alive and cloud.alive) or lab.frozen or cloud.frozen:
+                self._refuse(economy, request, negotiation, "WITHDRAWN")
+                continue
+            if request.month < market.month and talk.outcome is None:
+                outside = self._outside_price(economy, lab, cloud, request.workload)
+                talk.revise(
+                    buyer_stance(lab, cloud, negotiation.h100e, outside),
+                    seller_stance(
+                        cloud, lab, cloud.pricing_view(request.workload), negotiation.h100e
+                    ),
+                )  # fmt: skip
+            outcome = talk.outcome or talk.advance(rules.rounds_per_month)
+            if outcome is Outcome.SIGNED:
+                signed.append(negotiation)
+            elif outcome is not None:
+                self._refuse(economy, request, negotiation, str(outcome))
+        if signed:
+            best = min(signed, key=lambda n: (n.talk.package.price, n.cloud))  # type: ignore[union-attr]
+            for negotiation in list(request.talks):
+                if negotiation is not best:
+                    self._refuse(economy, request, negotiation, "LOST")
+            self._sign(economy, request, best)
+        if signed or not request.talks:
+            del self.requests[request.lab, request.workload]
+            if not signed:
+                self.paused[request.lab, request.workload] = market.month + _PAUSE_MONTHS
+
+    def _refuse(
+        self, economy: Economy, request: Request, negotiation: Negotiation, outcome: str
+    ) -> None:
+        """Record why there was no deal, with both reservation prices."""
+        market, talk = economy.market, negotiation.talk
+        request.talks.remove(negotiation)
+        values: dict[str, object] = {
+            "workload": request.workload,
+            "h100e": negotiation.h100e,
+            "buyer_reservation_usd": talk.buyer_reservation_price,
+            "seller_reservation_usd": talk.seller_reservation_price,
+            "gap_usd": talk.gap,
+            "rounds": talk.round,
+        }
+        reason = {
+            "NO_ZONE": "no package suits both",
+            "IMPASSE": "no agreement before the deadline",
+            "LOST": "a rival's offer was better",
+            "WITHDRAWN": "a party in distress withdrew",
+        }[outcome]
+        market.book.deals.append(
+            Deal(
+                market.book.new_id(request.lab, negotiation.cloud, market.date, request.workload),
+                "compute",
+                request.lab,
+                negotiation.cloud,
+                DealStatus.LAPSED,
+                outcome,
+                request.month,
+                {**values, "chip": negotiation.maker, "month_ended": market.month,
+                 "reason": reason},
+            )
+        )  # fmt: skip
+        market.event(
+            "offer_refused",
+            request.lab,
+            negotiation.cloud,
+            text=f"{request.lab} and {negotiation.cloud} part over {negotiation.h100e:,.0f} "
+            f"{request.workload} H100e: {reason} (lab would pay at most "
+            f"${talk.buyer_reservation_price:.2f}/h, cloud asks at least "
+            f"${talk.seller_reservation_price:.2f}/h)",
+            outcome=outcome,
+            **values,
+        )
+
+    def _sign(self, economy: Economy, request: Request, best: Negotiation) -> None:
+        market, talk = economy.market, best.talk
+        rules = market.rules.world.bargaining
+        package = talk.package
+        assert package is not None
+        terms = menu(rules)[package.item]
+        lab, cloud = economy.labs[request.lab], economy.clouds[best.cloud]
+        start = market.month + 1
+        renewal = any(c.cloud == cloud.name for c in market.book.by_lab.get(lab.name, ()))
+        contract = ComputeContract(
+            market.book.new_id(lab.name, cloud.name, market.date, request.workload),
+            lab.name,
+            cloud.name,
+            request.workload,
+            best.maker,
+            best.h100e,
+            package.price,
+            market.month,
+            start,
+            start + terms.term_months,
+            ramp_months=min(rules.ramp_months, max(1, terms.term_months // 2)),
+            prepaid_share=terms.prepaid_share,
+            take_or_pay_share=terms.take_or_pay_share,
+            termination_fee_share=terms.termination_fee_share,
+            exclusive=terms.exclusive,
+            renewal=renewal and request.renewal,
+            rounds=talk.round,
+            buyer_reservation_usd=talk.buyer_reservation_price,
+            seller_reservation_usd=talk.seller_reservation_price,
+        )
+        market.book.sign(contract)
+        market.signed_this_month.append(contract)
+        self._capacity.clear()
+        headline = contract.remaining_usd(start)
+        prepaid = terms.prepaid_share * headline
+        affordable = 0.25 * max(0.0, lab.cash_usd)
+        if prepaid > affordable and headline > 0:
+            # a lab prepays what it can; the share on the books is what it paid
+            prepaid = affordable
+            contract.prepaid_share = prepaid / headline
+        market.bill(lab.name, cloud.name, prepaid, "prepayment", contract.contract_id)
+        market.lab_contract_price += 0.3 * min(1.0, best.h100e / 2e4 + 0.1) * (
+            package.price - market.lab_contract_price
+        )
+        market.event(
+            "contract_signed",
+            lab.name,
+            cloud.name,
+            headline,
+            f"{lab.name} signs {best.h100e:,.0f} {request.workload} H100e with {cloud.name} "
+            f"at ${package.price:.2f}/h for {terms.term_months} months "
+            f"(${headline / 1e9:,.2f}B, take-or-pay {terms.take_or_pay_share:.0%})",
+            contract_id=contract.contract_id,
+            workload=request.workload,
+            chip=best.maker,
+            h100e=best.h100e,
+            price_usd=package.price,
+            term_months=terms.term_months,
+            prepaid_share=contract.prepaid_share,
+            take_or_pay_share=terms.take_or_pay_share,
+            termination_fee_share=terms.termination_fee_share,
+            exclusive=terms.exclusive,
+            renewal=contract.renewal,
+            rounds=talk.round,
+            buyer_reservation_usd=talk.buyer_reservation_price,
+            seller_reservation_usd=talk.seller_reservation_price,
+        )
+
+    # -- leaving ------------------------------------------------------------------------------
+
+    def _consider_leaving(self, economy: Economy, lab: Lab) -> None:
+        """End a contract early where a rival's price pays for the fee and the move."""
+        market = economy.market
+        if lab.frozen or market.month == 0:
+            return
+        rules = market.rules.world.bargaining
+        for contract in market.book.of_lab(lab.name):
+            if contract.end - market.month < 6 or contract.start > market.month:
+                continue
+            remaining = contract.remaining_usd(market.month)
+            hours = contract.remaining_h100e_hours(market.month)
+            if remaining <= 0:
+                continue
+            outside = _best_rival_quote(economy, lab, contract)
+            fee = contract.termination_fee_share * remaining
+            moving = rules.switching_cost_months * contract.h100e * HOURS_PER_MONTH * outside
+            if outside * hours + fee + moving < 0.95 * remaining and fee < 0.5 * lab.cash_usd:
+                terminate(economy, contract, round(fee), "price")
+                self.paused.pop((lab.name, contract.workload), None)
+                return
+
+
+def _best_rival_quote(economy: Economy, lab: Lab, contract: ComputeContract) -> float:
+    """What the cheapest other cloud with free capacity asks, $/H100e-hour."""
+    best = float("inf")
+    for cloud in economy.living_clouds():
+        if cloud.name == contract.cloud or not cloud.spec.sells or cloud.frozen:
+            continue
+        if cloud.pool[contract.workload] < 0.5 * contract.h100e:
+            continue
+        view = cloud.pricing_view(contract.workload)
+        best = min(best, cloud.pricing_rule.quote(view))
+    return best
+
+
+def terminate(economy: Economy, contract: ComputeContract, fee_usd: int, reason: str) -> None:
+    """The lab leaves a contract for its fee; unused prepaid credit pays part of it."""
+    market = economy.market
+    credit = market.ledger.claim_usd(
+        Account.PREPAID, contract.lab, contract.cloud, contract.contract_id
+    )
+    used = min(credit, fee_usd)
+    market.ledger.draw_prepaid(
+        contract.lab, contract.cloud, used, "termination_fee", contract.contract_id
+    )
+    market.bill(contract.lab, contract.cloud, fee_usd - used, "termination_fee")
+    rest = credit - used
+    market.bill(contract.cloud, contract.lab, rest, "deposit_refund", contract.contract_id)
+    market.book.end(contract, market.month, DealStatus.ENDED, f"terminated: {reason}")
+    market.event(
+        "contract_terminated",
+        contract.lab,
+        contract.cloud,
+        fee_usd,
+        f"{contract.lab} leaves {contract.h100e:,.0f} {contract.workload} H100e at "
+        f"{contract.cloud} ({reason}) for a fee of ${fee_usd / 1e6:,.0f}M",
+        contract_id=contract.contract_id,
+        fee_usd=fee_usd,
+        reason=reason,
+    )
+
+
+def expire_contracts(economy: Economy) -> None:
+    """Contracts whose term is over leave the books (phase 2)."""
+    market = economy.market
+    for contract in [c for live in market.book.by_lab.values() for c in live]:
+        if contract.end <= market.month:
+            credit = market.ledger.claim_usd(
+                Account.PREPAID, contract.lab, contract.cloud, contract.contract_id
+            )
+            market.bill(
+                contract.cloud, contract.lab, credit, "deposit_refund", contract.contract_id
+            )
+            market.book.end(contract, market.month, DealStatus.ENDED, "term over")
+            market.event(
+                "contract_ended",
+                contract.lab,
+                contract.cloud,
+                text=f"{contract.lab}'s contract for {contract.h100e:,.0f} {contract.workload} "
+                f"H100e at {contract.cloud} ends",
+                contract_id=contract.contract_id,
+            )
+
+
+def _future_mw(cloud: Cloud, maker: str) -> float:
+    """Megawatts of one family that are uncommitted when a new contract would be at full ramp."""
+    market = cloud.market
+    rules = market.rules.world.bargaining
+    later = market.month + rules.delivery_horizon_months
+    family = cloud.families[maker]
+    blend = 0.5 * (family.training_h100e + family.inference_h100e)
+    if blend <= 0:
+        return 0.0
+    coming = sum(p.mw for p in cloud.projects if p.due <= later)
+    room = max(0.0, cloud.energised_mw + coming - cloud.used_mw)
+    # chips ordered and those it will order within its usual rate, as far as power allows
+    share = cloud.maker_shares().get(maker, 0.0)
+    months = max(0, rules.delivery_horizon_months - 4)
+    chips = share * (cloud.pipeline_h100e() + months * cloud.smoothed_order)
+    density = blend / family.mw
+    mix = market.mixes.get(maker)
+    added = min(chips * (mix.kw_per_h100e / 1000 if mix else 1 / density), room * max(share, 0.05))
+    sold = 0.0
+    for contract in market.book.of_cloud(cloud.name):
+        if contract.maker == maker:
+            peak = max(contract.h100e_at(later), contract.h100e_at(market.month + 3))
+            per_mw = family.per_mw(contract.workload)
+            sold += peak / per_mw if per_mw > 0 else 0.0
+    captive = 0.85 * cloud.captive_h100e * family.mw / cloud.used_mw / max(1e-9, cloud.h100e_per_mw)
+    # new chips do more per megawatt than the family's mean
+    gain = (1000 / mix.kw_per_h100e) / density if mix and density > 0 else 1.0
+    return max(0.0, family.mw + added * gain - sold - captive)

@@ -1,0 +1,94 @@
+"""Settlement of the month's dues: who can pay all pays, the rest becomes arrears."""
+
+from __future__ import annotations
+
+from ..market.allocation import pro_rata
+from ..market.ledger import WORLD, Account, Bill, Claim
+from .economy import Economy
+
+_BUFFER_SHARE = 0.5  # of its dues that a backed firm keeps at hand
+
+
+def settle(economy: Economy) -> None:
+    """Collect all dues (phase 6).
+
+    Firms pay in full or not at all; each payment may enable the next, so passes go on until no
+    further firm can pay. The set that pays is the same whatever the order (the largest one).
+    """
+    market = economy.market
+    ledger = market.ledger
+    fund_from_parents(economy)
+    by_payer: dict[str, list[Bill]] = {}
+    for bill in market.bills:
+        by_payer.setdefault(bill.payer, []).append(bill)
+    market.bills = []
+    arrears = _arrears(economy)
+    for bill in by_payer.pop(WORLD, ()):
+        ledger.pay(bill)
+    pending = {
+        name: sum(b.amount_usd for b in bills) + sum(u for _, u in arrears.get(name, ()))
+        for name, bills in sorted(by_payer.items())
+    }
+    for name in arrears:
+        if name not in pending:
+            pending[name] = sum(u for _, u in arrears[name])
+    paying = True
+    while paying and pending:
+        paying = False
+        for name, total in list(pending.items()):
+            if ledger.cash_usd(name) >= total:
+                for bill in by_payer.get(name, ()):
+                    ledger.pay(bill)
+                for claim, usd in arrears.get(name, ()):
+                    ledger.pay_arrears(claim, usd)
+                del pending[name]
+                paying = True
+    for name in pending:
+        for bill in by_payer.get(name, ()):
+            ledger.defer(bill)
+    market.unpaid = list(pending)
+
+
+def _arrears(economy: Economy) -> dict[str, list[tuple[Claim, int]]]:
+    """What firms still owe from earlier months."""
+    ledger = economy.market.ledger
+    found: dict[str, list[tuple[Claim, int]]] = {}
+    for firm in economy.firms():
+        if firm.alive and ledger.books[firm.name][Account.PAYABLES]:
+            found[firm.name] = ledger.owed_by(firm.name, Account.RECEIVABLES)
+    return found
+
+
+def fund_from_parents(economy: Economy) -> None:
+    """Parents pay in what their firms lack this month, out of a purse that fills monthly."""
+    market = economy.market
+    backed = [firm for firm in economy.firms() if firm.alive and firm.backed]
+    net = {firm.name: 0 for firm in backed}
+    dues = {firm.name: 0 for firm in backed}
+    for bill in market.bills:
+        if bill.payer in net:
+            net[bill.payer] -= bill.amount_usd
+            dues[bill.payer] += bill.amount_usd
+        if bill.payee in net:
+            net[bill.payee] += bill.amount_usd
+    for firm in backed:
+        yearly = 12 * firm.parent_funding_usd_per_month()
+        firm.purse_usd = min(yearly, firm.purse_usd + yearly / 12)
+        need = _BUFFER_SHARE * dues[firm.name] - net[firm.name] - firm.cash_usd
+        draw = round(max(0.0, min(need, firm.purse_usd)))
+        firm.purse_usd -= draw
+        market.ledger.pay(Bill(WORLD, firm.name, draw, "parent_funding", "parent"))
+
+
+def clear(economy: Economy, name: str) -> int:
+    """Pay arrears pro rata with the cash at hand; returns what stays unpaid, US dollars."""
+    ledger = economy.market.ledger
+    owed = ledger.owed_by(name, Account.RECEIVABLES)
+    total = sum(usd for _, usd in owed)
+    if total == 0:
+        return 0
+    claims = dict(owed)
+    paid = pro_rata(min(max(0, ledger.cash_usd(name)), total), claims)
+    for claim, usd in paid.items():
+        ledger.pay_arrears(claim, usd)
+    return total - sum(paid.values())

@@ -1,0 +1,138 @@
+"""What a compute contract is worth to each side: stances for the negotiation engine.
+
+Values are dollars a year of the contract per H100e-hour of price, so that terms of different length
+compare: net present values are taken at each side's own cost of capital and divided by the term.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from math import exp
+from typing import NamedTuple
+
+from ..market.contracts import HOURS_PER_MONTH
+from ..market.negotiation import Stance, Tactic, Terms
+from ..scenarios.schema import Bargaining
+from .cloud import Cloud
+from .lab import Lab
+from .strategies.negotiation import Hurried
+from .strategies.pricing import PricingView
+
+_LAB_COST_OF_CAPITAL = 0.20
+_CLOUD_COST_OF_CAPITAL = 0.10
+_FLEXIBILITY = 0.02  # of the price, per year of term that cannot be left for free
+_SECURITY = 0.05  # of the price, per year of term, when capacity is short
+_RELETTING = 0.8  # of the one-year price that capacity fetches if this lab does not sign
+_STRANDING = 0.06  # of cost, per year by which a term falls short of five
+_EXCLUSIVITY_COST = 0.04  # of the price, to the buyer
+_EXCLUSIVITY_GAIN = 0.02  # of the price, to the seller
+_LONG_TERM_YEARS = 5.0
+_URGENT_RUNWAY_MONTHS = 12.0
+
+
+@lru_cache(maxsize=64)
+def menu(rules: Bargaining) -> tuple[Terms, ...]:
+    """The items on the table: term by prepayment by firmness, and one exclusive item."""
+    firmness = list(zip(rules.take_or_pay_shares, rules.termination_fee_shares, strict=False))
+    items = [
+        Terms(term, prepaid, take_or_pay, fee, False)
+        for term in rules.term_months
+        for prepaid in rules.prepaid_shares
+        for take_or_pay, fee in firmness
+    ]
+    if rules.allow_exclusivity:
+        items.append(items[-1]._replace(exclusive=True))
+    return tuple(items)
+
+
+class MenuFactors(NamedTuple):
+    """What depends on the menu alone, by item."""
+
+    years: tuple[float, ...]
+    decay: tuple[float, ...]  # mean over the term of a price that falls at the expected rate
+    stiffness: tuple[float, ...]  # years that cannot be left for free
+
+
+@lru_cache(maxsize=64)
+def factors(rules: Bargaining) -> MenuFactors:
+    """Precompute the menu's factors."""
+    items = menu(rules)
+    years = tuple(t.term_months / 12 for t in items)
+    rate = max(1e-9, rules.price_decay_expected_per_year)
+    decay = tuple((1 - exp(-rate * y)) / (rate * y) for y in years)
+    stiff = tuple(
+        y * t.termination_fee_share * t.take_or_pay_share
+        for y, t in zip(years, items, strict=True)
+    )
+    return MenuFactors(years, decay, stiff)
+
+
+def buyer_stance(
+    lab: Lab, cloud: Cloud, h100e: float, outside_price: float
+) -> Stance:
+    """The lab's view: what the compute would cost elsewhere, less what the terms cost it.
+
+    outside_price: $/H100e-hour of its best live alternative today (rival quotes, spot, serving
+        less)
+    """
+    market = lab.market
+    rules = market.rules.world.bargaining
+    items, (years, decay, stiff) = menu(rules), factors(rules)
+    shortage = max(0.0, market.utilisation - 0.85) / 0.15
+    incumbent = any(c.cloud == cloud.name for c in market.book.by_lab.get(lab.name, ()))
+    switching = 0.0 if incumbent else rules.switching_cost_months / 12 * 0.25
+    # users pay no more for compute than it earns; research pays what its budget allows
+    carry = _LAB_COST_OF_CAPITAL / 2
+    hours = 12 * HOURS_PER_MONTH * h100e
+    intercepts, slopes = [], []
+    for i, terms in enumerate(items):
+        value = outside_price * decay[i]
+        scale = (
+            1
+            + _SECURITY * shortage * years[i]
+            - _FLEXIBILITY * stiff[i]
+            - switching / years[i]
+            - (_EXCLUSIVITY_COST if terms.exclusive else 0.0)
+        )
+        intercepts.append(hours * value * max(0.05, scale))
+        slopes.append(-hours * (1 + terms.prepaid_share * carry * years[i]))
+    low = min(0.8 * market.user_cost, 0.6 * outside_price * decay[-1])
+    tactic = hurried(lab.negotiation_rule, lab.runway_months)
+    return Stance(tuple(intercepts), tuple(slopes), 0.0, low, tactic)
+
+
+def seller_stance(cloud: Cloud, lab: Lab, view: PricingView, h100e: float) -> Stance:
+    """The cloud's view: price against cost and against letting the capacity to others.
+
+    A buyer that may fail pays for the expected loss (its rating is public) and for what is left
+    stranded.
+    """
+    market = cloud.market
+    rules, credit = market.rules.world.bargaining, market.rules.world.credit
+    items, (years, decay, _) = menu(rules), factors(rules)
+    risk = credit.default_probability_per_year[lab.credit_rating]  # type: ignore[index]
+    full = max(0.0, min(1.0, (cloud.utilisation - 0.6) / 0.35))
+    relet = _RELETTING * full * cloud.pricing_rule.quote(view)
+    cost = 0.92 * market.user_cost
+    carry = _CLOUD_COST_OF_CAPITAL / 2
+    hours = 12 * HOURS_PER_MONTH * h100e
+    intercepts, slopes = [], []
+    for i, terms in enumerate(items):
+        alternative = max(cost, relet * decay[i])
+        loss = min(0.6, risk * credit.expected_loss_given_default * years[i] / 2)
+        loss *= (1 - terms.prepaid_share) * (1.2 - 0.4 * terms.take_or_pay_share)
+        stranding = _STRANDING * max(0.0, _LONG_TERM_YEARS - years[i]) * (1 - full)
+        gain = _EXCLUSIVITY_GAIN if terms.exclusive else 0.0
+        fee_cover = 0.03 * (1 - terms.termination_fee_share) * years[i]
+        intercepts.append(-hours * alternative * (1 + stranding + fee_cover + loss - gain))
+        slopes.append(hours * (1 + terms.prepaid_share * carry * years[i] - loss))
+    asked = min(view.list_price * 0.7, 1.15 * cloud.pricing_rule.quote(view))
+    opening = max(asked, 1.1 * cost)
+    return Stance(tuple(intercepts), tuple(slopes), 0.0, opening, cloud.negotiation_rule)
+
+
+def hurried(tactic: Tactic, runway_months: float) -> Tactic:
+    """A firm short of runway has a shorter clock than the talks."""
+    if runway_months >= _URGENT_RUNWAY_MONTHS:
+        return tactic
+    return Hurried(tactic, max(0.25, runway_months / _URGENT_RUNWAY_MONTHS))

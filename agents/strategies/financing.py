@@ -1,0 +1,47 @@
+"""When a firm goes on the road for equity, and for how much."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+from .parameters import parameter
+
+
+class FinancingView(NamedTuple):
+    """What a firm knows of its own money when it decides whether to raise."""
+
+    runway_months: float
+    burn_usd_per_month: float
+    valuation_usd: float
+    months_since_round: int
+    mood: float
+
+
+class Financing(Protocol):
+    """Decides when to raise and how much."""
+
+    def raise_usd(self, view: FinancingView, maximum_dilution: float) -> float:
+        """Amount to seek this month; 0 for none."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class RunwayTrigger:
+    """Raises when runway falls below a trigger: some quarters of burn, at least a fixed stake."""
+
+    trigger_months: float = parameter(10, 1, 36, "months", "runway below which it raises")
+    quarters: float = parameter(6, 1, 20, "quarters", "of burn that a round should pay")
+    smallest_share: float = parameter(0.06, 0, 0.5, "share", "of its value, smallest round")
+    pause_months: int = parameter(4, 0, 36, "months", "between rounds at least")
+
+    def raise_usd(self, view: FinancingView, maximum_dilution: float) -> float:
+        """The smaller of what the burn asks for and what dilution allows."""
+        if view.runway_months >= self.trigger_months:
+            return 0.0
+        if view.months_since_round < self.pause_months:
+            return 0.0
+        need = max(
+            3 * self.quarters * view.burn_usd_per_month, self.smallest_share * view.valuation_usd
+        )
+        return min(need, maximum_dilution * view.valuation_usd)

@@ -1,0 +1,88 @@
+"""What investors think a firm is worth, and how much of a round they take."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import exp
+from typing import NamedTuple, Protocol
+
+from ...scenarios.schema import Funding
+from .parameters import parameter
+
+
+class FirmView(NamedTuple):
+    """What a bidder sees of a firm on the road."""
+
+    arr_usd: float
+    growth_per_year: float  # factor, 2 = doubling
+    gross_margin: float
+    team_value_usd: float
+    mood: float
+    capital_response: float  # of valuations to mood
+    required_return_per_year: float
+
+
+class Valuation(Protocol):
+    """Puts a value on a firm before new money."""
+
+    def pre_money_usd(self, view: FirmView, funding: Funding) -> float:
+        """Highest pre-money valuation at which the investor would still buy."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class GrowthMultiple:
+    """Pays a multiple of recurring revenue that rises with growth and mood, falls with scale."""
+
+    multiple_scale: float = parameter(1.0, 0.1, 10, "", "times the market's multiple")
+
+    def pre_money_usd(self, view: FirmView, funding: Funding) -> float:
+        """Multiple of revenue plus what team and name are worth."""
+        growth = max(0.1, view.growth_per_year / funding.reference_growth)
+        scale = (1 + view.arr_usd / funding.scale_discount_arr_usd) ** 0.5
+        multiple = self.multiple_scale * funding.arr_multiple * growth**funding.growth_elasticity
+        value = view.arr_usd * multiple / scale + view.team_value_usd
+        return value * exp(view.capital_response * view.mood)
+
+
+@dataclass(frozen=True, slots=True)
+class ReturnHurdle:
+    """Pays what the firm's profit some years out is worth at the return it must earn."""
+
+    years: float = parameter(4, 1, 10, "years", "to the exit")
+    exit_multiple: float = parameter(14, 1, 100, "", "of gross profit at the exit")
+
+    def pre_money_usd(self, view: FirmView, funding: Funding) -> float:
+        """Discounted exit value; growth fades towards 1.2 a year."""
+        arr, growth = view.arr_usd, min(4.0, view.growth_per_year)
+        for _ in range(round(self.years)):
+            arr *= growth
+            growth = 1.2 + 0.45 * (growth - 1.2)
+        margin = max(0.1, min(0.7, view.gross_margin))
+        exit_value = arr * margin * self.exit_multiple
+        discounted = exit_value / (1 + view.required_return_per_year) ** self.years
+        # half the caution on team value: an option that only revenue redeems
+        value = discounted + 0.5 * view.team_value_usd
+        return value * exp(0.5 * view.capital_response * view.mood)
+
+
+class Bidding(Protocol):
+    """Decides how much of a round to take."""
+
+    def bid_usd(self, dry_powder_usd: float, value_over_price: float, ticket_share: float) -> float:
+        """Amount offered at the agreed price."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Conviction:
+    """Bids nothing above its own value, and up to its largest ticket well below it."""
+
+    full_bid_discount: float = parameter(0.3, 0.01, 2, "share", "at which it bids in full")
+
+    def bid_usd(self, dry_powder_usd: float, value_over_price: float, ticket_share: float) -> float:
+        """Grows with the discount of the price to its own value."""
+        if value_over_price < 1:
+            return 0.0
+        keenness = min(1.0, 0.4 + (value_over_price - 1) / self.full_bid_discount)
+        return ticket_share * dry_powder_usd * keenness

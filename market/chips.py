@@ -1,0 +1,78 @@
+"""Chip generations: which one a maker ships, what it costs, and what compute costs its owner."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from ..scenarios.schema import Chip, Scenario
+from .contracts import HOURS_PER_MONTH
+
+
+class Mix(NamedTuple):
+    """What a maker ships this month: shares by throughput of one or two generations."""
+
+    shares: tuple[tuple[Chip, float], ...]  # of H100e shipped, sum 1
+    price_usd_per_h100e: float
+    kw_per_h100e: float
+    slots_per_h100e: float
+    training_per_h100e: float
+    inference_per_h100e: float
+
+
+class Catalogue:
+    """Generations by maker in order of launch, and the launch month of each."""
+
+    def __init__(self, rules: Scenario, month_of: dict[str, int]) -> None:
+        """`month_of` gives the launch month of each chip, negative before the start."""
+        self.month_of = month_of
+        self.by_maker: dict[str, list[Chip]] = {}
+        for chip in sorted(rules.chips, key=lambda c: (month_of[c.name], c.name)):
+            self.by_maker.setdefault(chip.maker, []).append(chip)
+        self.chips = {c.name: c for c in rules.chips}
+
+    def follow(self, rules: Scenario) -> None:
+        """Take the chips in force from now on (prices, throughput), launches as they were."""
+        self.chips = {c.name: c for c in rules.chips}
+        for maker, chips in self.by_maker.items():
+            self.by_maker[maker] = [self.chips[c.name] for c in chips]
+
+    def mix(
+        self, maker: str, month: int, ramp_months: int, price_factor: dict[str, float]
+    ) -> Mix | None:
+        """What the maker ships: the newest generation ramps up over `ramp_months`."""
+        launched = [c for c in self.by_maker.get(maker, ()) if self.month_of[c.name] <= month]
+        if not launched:
+            return None
+        newest = launched[-1]
+        ramp = min(1.0, (month - self.month_of[newest.name] + 1) / ramp_months)
+        if len(launched) == 1 or ramp >= 1.0:
+            parts: tuple[tuple[Chip, float], ...] = ((newest, 1.0),)
+        else:
+            parts = ((launched[-2], 1 - ramp), (newest, ramp))
+        return Mix(
+            parts,
+            sum(w * c.price_usd * price_factor[c.name] / c.h100e for c, w in parts),
+            sum(w * c.kw / c.h100e for c, w in parts),
+            sum(w * c.packaging_slots / c.h100e for c, w in parts),
+            sum(w * c.training_h100e / c.h100e for c, w in parts),
+            sum(w * c.inference_h100e / c.h100e for c, w in parts),
+        )
+
+
+def user_cost_usd_per_h100e_hour(
+    rules: Scenario, mix: Mix, required_return: float, power_price_usd_per_mwh: float
+) -> float:
+    """Full cost of a billed H100e-hour: capital at economic depreciation, power and operation.
+
+    Jorgenson's (1963) rental price of capital: price x (return + obsolescence), spread over the
+    hours billed; data centre and installation add 36 % to the chip (macro loop, equation 12).
+    """
+    building, power = rules.world.building, rules.world.power
+    capital = (
+        mix.price_usd_per_h100e * 1.36 * (required_return + building.obsolescence_per_year)
+    ) / (12 * HOURS_PER_MONTH * building.billed_utilisation)
+    per_kw_hour = (
+        power_price_usd_per_mwh / 1000
+        + power.operating_cost_usd_per_mw_month / 1000 / HOURS_PER_MONTH
+    )
+    return capital + mix.kw_per_h100e * per_kw_hour

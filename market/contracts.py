@@ -1,0 +1,190 @@
+"""What a deal is: parties, kind, status and terms, as data.
+
+Compute contracts, chip orders and loans; equity rounds live in `equity`. A letter of intent is a
+status and never touches the ledger.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Final
+
+HOURS_PER_MONTH: Final = 730.0
+
+
+class DealStatus(StrEnum):
+    """Where a deal stands."""
+
+    TALKS = "TALKS"
+    LETTER_OF_INTENT = "LETTER_OF_INTENT"
+    SIGNED = "SIGNED"
+    ACTIVE = "ACTIVE"
+    AMENDED = "AMENDED"
+    ENDED = "ENDED"
+    LAPSED = "LAPSED"
+    DEFAULTED = "DEFAULTED"
+
+
+LIVE: Final = frozenset({DealStatus.SIGNED, DealStatus.ACTIVE, DealStatus.AMENDED})
+
+
+@dataclass(slots=True, eq=False)
+class ComputeContract:
+    """Capacity that a cloud holds for a lab: a path in H100e of one workload at a fixed price."""
+
+    contract_id: str
+    lab: str
+    cloud: str
+    workload: str
+    maker: str  # chip family
+    h100e: float  # at full ramp
+    price_usd_per_h100e_hour: float
+    signed: int
+    start: int
+    end: int  # first month without capacity
+    opening_h100e: float = 0.0
+    ramp_months: int = 1
+    prepaid_share: float = 0.0
+    take_or_pay_share: float = 1.0
+    termination_fee_share: float = 0.7
+    exclusive: bool = False
+    renewal: bool = False
+    rounds: int = 0
+    buyer_reservation_usd: float | None = None
+    seller_reservation_usd: float | None = None
+    status: DealStatus = DealStatus.SIGNED
+    ended: int | None = None
+    reason: str = ""
+    delivered_h100e: float = 0.0  # this month
+    promised_h100e: float = 0.0  # this month
+    short_months: int = 0  # months in a row with less than promised
+
+    def h100e_at(self, month: int) -> float:
+        """Capacity promised in a month: zero before the start and from the end on."""
+        if month < self.start or month >= self.end:
+            return 0.0
+        elapsed = month - self.start + 1
+        if elapsed >= self.ramp_months:
+            return self.h100e
+        return self.opening_h100e + (self.h100e - self.opening_h100e) * elapsed / self.ramp_months
+
+    def remaining_h100e_hours(self, month: int) -> float:
+        """Capacity still to come, from `month` to the end."""
+        first = max(month, self.start)
+        ramped = min(self.end, self.start + self.ramp_months)
+        ramping = sum(self.h100e_at(m) for m in range(first, ramped))
+        return HOURS_PER_MONTH * (ramping + self.h100e * max(0, self.end - max(first, ramped)))
+
+    def remaining_usd(self, month: int) -> float:
+        """Price of the capacity still to come."""
+        return self.price_usd_per_h100e_hour * self.remaining_h100e_hours(month)
+
+    def take_or_pay_h100e(self, used_h100e: float) -> float:
+        """Capacity to pay for: what is used, at least the take-or-pay share of what came."""
+        return max(used_h100e, self.take_or_pay_share * self.delivered_h100e)
+
+
+@dataclass(slots=True, eq=False)
+class ChipOrder:
+    """Chips of one maker ordered by one buyer; the maker ships its current generation."""
+
+    contract_id: str
+    buyer: str
+    maker: str
+    h100e: float  # ordered, blended throughput
+    month: int
+    expected: int  # month of the last delivery as quoted
+    price_usd_per_h100e: float  # at signing
+    deposit_usd: int = 0
+    left_h100e: float = 0.0
+    paid_usd: int = 0
+    units: int = 0  # delivered
+    late: bool = False
+    status: DealStatus = DealStatus.SIGNED
+    ended: int | None = None
+
+
+@dataclass(slots=True, eq=False)
+class Loan:
+    """A delayed-draw term loan: drawn in its first months, then repaid as an annuity.
+
+    Collateral is the borrower's fleet; covenants are tested on the borrower's books each month.
+    """
+
+    contract_id: str
+    lender: str
+    borrower: str
+    committed_usd: int
+    rate_per_year: float
+    month: int
+    draw_until: int  # first month in which principal is repaid
+    end: int
+    drawn_usd: int = 0
+    outstanding_usd: int = 0
+    status: DealStatus = DealStatus.ACTIVE
+    ended: int | None = None
+    reason: str = ""
+
+    @property
+    def undrawn_usd(self) -> int:
+        """Committed and not drawn yet."""
+        return self.committed_usd - self.drawn_usd
+
+
+@dataclass(slots=True)
+class Deal:
+    """A row of the contracts table that is no live object: refused talks, equity rounds."""
+
+    contract_id: str
+    kind: str
+    buyer: str
+    seller: str
+    status: DealStatus
+    outcome: str
+    month_opened: int
+    values: dict[str, object] = field(default_factory=dict)
+
+
+class ContractBook:
+    """All deals of a run, the live ones at hand, and their ids."""
+
+    def __init__(self) -> None:
+        """An empty book."""
+        self.compute: list[ComputeContract] = []
+        self.by_lab: dict[str, list[ComputeContract]] = {}
+        self.by_cloud: dict[str, list[ComputeContract]] = {}
+        self.orders: list[ChipOrder] = []
+        self.loans: list[Loan] = []
+        self.deals: list[Deal] = []
+        self._numbers: dict[str, int] = {}
+
+    def new_id(self, buyer: str, seller: str, date: str, what: str) -> str:
+        """`buyer>seller/2025-03/what/n` with n counted per pair, month and kind."""
+        stem = f"{buyer}>{seller}/{date}/{what}"
+        number = self._numbers[stem] = self._numbers.get(stem, 0) + 1
+        return f"{stem}/{number}"
+
+    def sign(self, contract: ComputeContract) -> None:
+        """Enter a compute contract."""
+        self.compute.append(contract)
+        self.by_lab.setdefault(contract.lab, []).append(contract)
+        self.by_cloud.setdefault(contract.cloud, []).append(contract)
+
+    def end(
+        self, contract: ComputeContract, month: int, status: DealStatus, reason: str = ""
+    ) -> None:
+        """Close a compute contract; it stays on the books for the record."""
+        contract.status, contract.ended, contract.reason = status, month, reason
+        contract.delivered_h100e = contract.promised_h100e = 0.0
+        self.by_lab[contract.lab].remove(contract)
+        self.by_cloud[contract.cloud].remove(contract)
+
+    def of_lab(self, lab: str, workload: str | None = None) -> list[ComputeContract]:
+        """Live contracts of a lab, by signing."""
+        live = self.by_lab.get(lab, ())
+        return [c for c in live if workload is None or c.workload == workload]
+
+    def of_cloud(self, cloud: str) -> list[ComputeContract]:
+        """Live contracts of a cloud, by signing."""
+        return self.by_cloud.get(cloud, [])

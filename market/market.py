@@ -1,0 +1,106 @@
+"""The market place of one run: books, contracts, prices and the world, shared by all firms."""
+
+from __future__ import annotations
+
+from math import log
+from typing import Final
+
+from ..scenarios.schema import Scenario
+from .chips import Catalogue, Mix, user_cost_usd_per_h100e_hour
+from .contracts import ComputeContract, ContractBook
+from .ledger import Bill, Ledger
+from .randomness import Draws
+from .recorder import Recorder
+from .rental import RentalBook
+from .world import Sentiment, World
+
+WORKLOADS: Final = ("training", "inference")
+
+
+class Market:
+    """State that belongs to no firm. `rules` is the scenario in force this month."""
+
+    def __init__(
+        self,
+        rules: Scenario,
+        draws: Draws,
+        owners: list[str],
+        launches: dict[str, int],
+        dates: list[str],
+    ) -> None:
+        """Open the market at month 0 of `rules`."""
+        self.rules = rules
+        self.draws = draws
+        self.month = 0
+        self.dates = dates
+        self.ledger = Ledger(owners)
+        self.book = ContractBook()
+        self.recorder = Recorder(dates)
+        self.event = self.recorder.event
+        self.world = World(rules)
+        self.sentiment = Sentiment(rules)
+        self.rental = {w: RentalBook(rules, w) for w in WORKLOADS}
+        self.catalogue = Catalogue(rules, launches)
+        self.price_factor = dict.fromkeys(self.catalogue.chips, 1.0)
+        self.mixes: dict[str, Mix] = {}
+        self.opening_chip_price: dict[str, float] = {}  # $/H100e by maker
+        self.user_cost = 0.0  # $/H100e-hour of the cheapest generation on offer to anyone
+        self.training_split = rules.world.renters.training_share  # of rentable capacity
+        self.utilisation = 1.0
+        self.mean_premium = 1.0  # of clouds' quotes, weighted by what they rent out
+        self.lab_contract_price = 0.0  # smoothed price of labs' new contracts
+        self.contract_price = rules.world.renters.opening_contract_price_usd_per_h100e_hour
+        self.signed_this_month: list[ComputeContract] = []
+        self.defaults = 0
+        self.switches = 0
+        self.lab_trend = 0.08  # smoothed log growth of labs' targets, a month
+        self._targets = 0.0
+        self.bills: list[Bill] = []
+        self.unpaid: list[str] = []  # firms that could not pay all their dues this month
+
+    @property
+    def date(self) -> str:
+        """Label of the current month."""
+        return self.dates[self.month]
+
+    @property
+    def mood(self) -> float:
+        """Sentiment in standard deviations."""
+        return self.sentiment.level
+
+    def bill(self, payer: str, payee: str, amount_usd: float, purpose: str, ref: str = "") -> None:
+        """Enter an amount due at this month's settlement; rounds half to even."""
+        if amount_usd >= 0.5:
+            self.bills.append(Bill(payer, payee, round(amount_usd), purpose, ref))
+
+    def follow_targets(self, total_h100e: float) -> None:
+        """Update the trend of what labs say they will need."""
+        if self._targets > 0 and total_h100e > 0:
+            growth = max(-0.2, min(0.25, log(total_h100e / self._targets)))
+            self.lab_trend += 0.15 * (growth - self.lab_trend)
+        self._targets = total_h100e
+
+    def refresh_chips(self) -> None:
+        """Which generations ship this month, and what an hour of the current one costs."""
+        rules = self.rules
+        ramp = rules.world.supply.ramp_months
+        for maker in self.catalogue.by_maker:
+            mix = self.catalogue.mix(maker, self.month, ramp, self.price_factor)
+            if mix is not None:
+                self.mixes[maker] = mix
+        versatile = [
+            m
+            for m in self.mixes.values()
+            if m.training_per_h100e > 0 and not m.shares[-1][0].sold_to
+        ] or list(self.mixes.values())
+        if versatile:
+            building = rules.world.building
+            self.user_cost = min(
+                user_cost_usd_per_h100e_hour(
+                    rules,
+                    mix,
+                    building.required_return_hyperscaler,
+                    self.world.power_price_usd_per_mwh,
+                )
+                for mix in versatile
+            )
