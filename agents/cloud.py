@@ -14,6 +14,7 @@ from ..market.negotiation import Tactic
 from ..scenarios import schema
 from .firm import Firm
 from .strategies.capacity import Borrowing, Capacity, CapacityView
+from .strategies.financing import Financing
 from .strategies.pricing import CloudPricing, PricingView
 
 _DEPRECIATION_MONTHS = 72
@@ -55,6 +56,7 @@ class Cloud(Firm):
     pricing_rule: CloudPricing
     capacity_rule: Capacity
     borrowing_rule: Borrowing
+    financing_rule: Financing
 
     def __init__(self, model: mesa.Model, spec: schema.Cloud, market: Market) -> None:
         """Open with the fleet, the power and the pipeline of the scenario."""
@@ -89,6 +91,7 @@ class Cloud(Firm):
         self.list_price = dict.fromkeys(
             WORKLOADS, renters.opening_list_price_usd_per_h100e_hour * min(1.2, premium / 1.6)
         )
+        self.running_cost_usd = 0.0  # power, operation and rent of the month
         self.depreciation_usd = 0.0  # a month
         self.added_depreciation_usd = 0.0  # of that, on plant bought since the start
         self.promised_mw = 0.0
@@ -102,7 +105,8 @@ class Cloud(Firm):
         super().open_books()
         catalogue = self.market.catalogue.chips
         chips = sum(0.6 * n * catalogue[c].price_usd for c, n in sorted(self.fleet.items()))
-        plant = 0.7 * self.energised_mw * self.market.rules.world.power.shell_cost_usd_per_mw
+        shell = self.market.rules.world.power.shell_cost_usd_per_mw
+        plant = 0.0 if self.leases else 0.7 * self.energised_mw * shell
         self.market.ledger.open_books(self.name, round(chips + plant))
         self.depreciation_usd = (chips + plant) / _OPENING_LIFE_MONTHS
 
@@ -115,6 +119,11 @@ class Cloud(Firm):
         if self.spec.kind == "hyperscaler":
             return power.hyperscaler_lead_months
         return power.neocloud_lead_months
+
+    @property
+    def leases(self) -> bool:
+        """Whether data centres are rented rather than built: neoclouds own chips alone."""
+        return self.spec.kind == "neocloud"
 
     @property
     def plant_usd(self) -> int:
@@ -145,7 +154,9 @@ class Cloud(Firm):
             project.due = -1
             self.energised_mw += project.mw
             self.energised_this_month_mw += project.mw
-            market.bill(self.name, WORLD, project.mw * power.shell_cost_usd_per_mw, "data_centre")
+            if not self.leases:
+                shell = project.mw * power.shell_cost_usd_per_mw
+                market.bill(self.name, WORLD, shell, "data_centre")
         self.projects = sorted(
             (p for p in self.projects if p.due >= 0), key=lambda p: (p.due, p.promised, p.mw)
         )
@@ -389,8 +400,19 @@ class Cloud(Firm):
     # -- money --------------------------------------------------------------------------------
 
     def committed_funds_usd(self) -> float:
-        """Undrawn part of committed loans, US dollars."""
-        return 0.0 if self.facility_frozen else float(sum(x.undrawn_usd for x in self.loans))
+        """Undrawn part of committed loans and tranches due on dates, US dollars."""
+        undrawn = 0 if self.facility_frozen else sum(x.undrawn_usd for x in self.loans)
+        return undrawn + self.funds_due_usd
+
+    @property
+    def recurring_profit_base_usd(self) -> float:
+        """What bidders put a multiple on: a year of revenue less power, operation and rent."""
+        return 12.0 * max(0.0, self.revenue_usd - self.running_cost_usd)
+
+    @property
+    def gross_margin(self) -> float:
+        """Of compute sold, over running cost."""
+        return 1 - self.running_cost_usd / self.revenue_usd if self.revenue_usd > 0 else 0.0
 
     def bill_operations(self) -> None:
         """Power for what runs, operation for what is installed, interest by `credit`."""
@@ -399,8 +421,15 @@ class Cloud(Firm):
         running = min(1.0, 0.3 + 0.7 * self.utilisation) * self.used_mw
         energy = running * 730 * world.power_price_usd_per_mwh
         operation = self.used_mw * market.rules.world.power.operating_cost_usd_per_mw_month
+        leased = 0.0
+        if self.leases:
+            power = market.rules.world.power
+            rent = power.shell_cost_usd_per_mw * power.lease_rate_per_year / 12
+            leased = rent * self.energised_mw
+            market.bill(self.name, WORLD, leased, "lease")
         market.bill(self.name, WORLD, energy, "power")
         market.bill(self.name, WORLD, operation * world.cost_factor, "operations")
+        self.running_cost_usd = energy + operation * world.cost_factor + leased
 
     def depreciate(self, invested_usd: float) -> None:
         """Write plant down in a straight line over six years."""

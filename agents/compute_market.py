@@ -197,8 +197,6 @@ def _clear_spot(economy: Economy, clouds: list[Cloud], workload: str) -> None:
 def _spot_bids(lab: Lab, workload: str) -> list[Bid]:
     """What a lab lacks: users up to what serving them earns, training while it is cheap."""
     market = lab.market
-    if lab.frozen:
-        return []
     if workload == "inference":
         missing = 1.05 * lab.need_h100e - lab.got["inference"]
         # training chips can serve a part; what they cannot is worth its revenue
@@ -206,6 +204,8 @@ def _spot_bids(lab: Lab, workload: str) -> list[Bid]:
         service = market.world.service_usd_per_h100e_month(market.rules)
         limit = lab.price_index * service / HOURS_PER_MONTH
         return [Bid(lab.name, missing, limit)] if missing > 1 else []
+    if lab.frozen:
+        return []
     missing = lab.target["training"] - lab.got["training"]
     view = lab.procurement_view(workload)
     wanted = missing * lab.procurement_rule.spot_share(view)

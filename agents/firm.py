@@ -52,8 +52,12 @@ class Firm(mesa.Agent):  # type: ignore[misc]
         self.capex_usd = 0
         self.burn_usd = 0
         self.outflows: deque[int] = deque(maxlen=3)  # net operating and debt outflow
+        self.burns: deque[int] = deque(maxlen=3)  # the same with capex, less loans drawn
         self.revenues: deque[int] = deque(maxlen=13)
         self.valuation_usd = 0.0
+        self.last_post_money_usd = 0.0
+        self.growth_per_year = 2.8  # factor of recurring revenue
+        self.funds_due_usd = 0.0  # tranches due on dates
         self.share_price_index = 100.0
         self.opening_revenue_usd = 1.0
         self.credit_rating = "BBB"
@@ -107,7 +111,7 @@ class Firm(mesa.Agent):  # type: ignore[misc]
 
     def committed_funds_usd(self) -> float:
         """Money others have bound themselves to pay: undrawn loans, tranches due on dates."""
-        return 0.0
+        return self.funds_due_usd
 
     def refresh_runway(self) -> None:
         """Months until cash and committed money are used up (design, section 12)."""

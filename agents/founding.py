@@ -19,7 +19,7 @@ from .cloud import Cloud
 from .economy import Economy
 from .investor import Investor
 from .lab import Lab
-from .lending import open_loans
+from .lending import lend, open_loans
 from .reporting import contract_rows, rate
 from .service import open_shares
 
@@ -52,6 +52,7 @@ def found(model: mesa.Model, rules: Scenario, draws: Draws) -> Economy:
     open_backlog(economy)
     open_shares(economy)
     rate(economy)
+    lend(economy)
     market.ledger.close_month()
     return economy
 

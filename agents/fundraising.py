@@ -9,8 +9,9 @@ from ..market.contracts import Deal, DealStatus
 from ..market.equity import fill_book, new_shares
 from ..market.ledger import Bill
 from ..market.negotiation import Outcome, Stance, Talk
+from .cloud import Cloud
 from .economy import Economy
-from .firm import Firm
+from .firm import NO_BURN_RUNWAY_MONTHS, Firm
 from .investor import Investor
 from .lab import Lab
 from .stances import hurried
@@ -52,15 +53,14 @@ class CapitalMarket:
         """Mood, marks, tranches that fall due, and rounds (phase 7 of the month)."""
         market = economy.market
         market.sentiment.growth_news(
-            sum(lab.revenues[-1] for lab in economy.living_labs() if lab.revenues)
+            sum(lab.recurring_usd[-1] for lab in economy.living_labs())
         )
         market.sentiment.advance(market.rules, market.draws, market.month)
         self._pay_tranches(economy)
-        for lab in economy.living_labs():
-            _mark(lab)
-            lab.months_since_round += 1
-            if lab.independent:
-                self._consider_round(economy, lab)
+        for firm in issuers(economy):
+            _mark(firm)
+            firm.months_since_round += 1
+            self._consider_round(economy, firm)
 
     # -- tranches -----------------------------------------------------------------------------
 
@@ -69,7 +69,7 @@ class CapitalMarket:
         due = [t for t in self.tranches if t.due <= market.month]
         self.tranches = [t for t in self.tranches if t.due > market.month]
         for tranche in due:
-            lab, backer = economy.labs[tranche.lab], economy.firm(tranche.investor)
+            lab, backer = economy.firm(tranche.lab), economy.firm(tranche.investor)
             if isinstance(backer, Investor):
                 backer.committed_usd -= tranche.amount_usd
             lab.funds_due_usd -= tranche.amount_usd
@@ -92,12 +92,14 @@ class CapitalMarket:
 
     # -- rounds -------------------------------------------------------------------------------
 
-    def _consider_round(self, economy: Economy, lab: Lab) -> None:
+    def _consider_round(self, economy: Economy, lab: Lab | Cloud) -> None:
         market = economy.market
         funding = market.rules.world.funding
+        burn = max(0.0, sum(lab.burns) / len(lab.burns))
+        funds = lab.cash_usd + lab.committed_funds_usd()
         view = FinancingView(
-            lab.runway_months,
-            max(0.0, lab.mean_outflow_usd),
+            funds / burn if burn > 0 else NO_BURN_RUNWAY_MONTHS,
+            burn,
             lab.valuation_usd,
             lab.months_since_round,
             market.mood,
@@ -110,7 +112,7 @@ class CapitalMarket:
         if market.draws.uniform("access", lab.name, month=market.month) < access:
             self._negotiate(economy, lab, amount)
 
-    def _negotiate(self, economy: Economy, lab: Lab, amount: int) -> None:
+    def _negotiate(self, economy: Economy, lab: Lab | Cloud, amount: int) -> None:
         market = economy.market
         values = _opinions(economy, lab)
         leads = [
@@ -158,7 +160,7 @@ class CapitalMarket:
     def _close(
         self,
         economy: Economy,
-        lab: Lab,
+        lab: Lab | Cloud,
         lead: str,
         pre_money: int,
         book: dict[str, int],
@@ -213,38 +215,46 @@ class CapitalMarket:
         )  # fmt: skip
 
 
-def firm_view(lab: Lab) -> FirmView:
-    """What bidders see of a lab."""
+def issuers(economy: Economy) -> list[Lab | Cloud]:
+    """Firms that raise equity: labs without a parent, and neoclouds."""
+    labs = [lab for lab in economy.living_labs() if lab.independent]
+    return [*labs, *(c for c in economy.living_clouds() if c.leases)]
+
+
+def firm_view(lab: Lab | Cloud) -> FirmView:
+    """What bidders see of a firm; debt comes before equity."""
     market = lab.market
-    margin = 1 - lab.cost_of_sales_usd / lab.revenue_usd if lab.revenue_usd > 0 else 0.0
+    team = lab.spec.team_value_usd * _team_growth(lab) if isinstance(lab, Lab) else 0.0
     return FirmView(
-        lab.arr_usd,
+        lab.recurring_profit_base_usd,
         lab.growth_per_year,
-        margin,
-        lab.team_value_usd * _team_growth(lab),
+        lab.gross_margin,
+        team,
+        lab.debt_usd,
         market.mood,
         market.rules.world.sentiment.capital_response,
         0.25,
     )
 
 
-def _team_growth(lab: Lab) -> float:
+def _team_growth(lab: Lab | Cloud) -> float:
     years = lab.market.month / 12
     return exp(lab.market.rules.world.funding.team_value_growth_per_year * years)
 
 
-def _mark(lab: Lab) -> None:
+def _mark(lab: Lab | Cloud) -> None:
     """The private mark: the last post-money, moved slowly towards what the market would pay."""
-    if len(lab.revenues) > 3:
-        months = len(lab.revenues) - 1
-        first = max(1.0, float(lab.revenues[0]))
-        growth = (max(1.0, float(lab.revenues[-1])) / first) ** (12 / months)
+    history = lab.recurring_usd if isinstance(lab, Lab) else lab.revenues
+    if len(history) > 3:
+        growth = (max(1.0, history[-1]) / max(1.0, history[0])) ** (12 / (len(history) - 1))
         lab.growth_per_year = max(0.2, min(6.0, growth))
     consensus = _CONSENSUS.pre_money_usd(firm_view(lab), lab.market.rules.world.funding)
+    if lab.valuation_usd == 0:
+        lab.valuation_usd = lab.last_post_money_usd = consensus
     lab.valuation_usd += _CONSENSUS_WEIGHT * (consensus - lab.valuation_usd)
 
 
-def _opinions(economy: Economy, lab: Lab) -> dict[str, float]:
+def _opinions(economy: Economy, lab: Lab | Cloud) -> dict[str, float]:
     """Pre-money value of the lab to each possible investor, strategic ones included."""
     market = economy.market
     view = firm_view(lab)
@@ -254,7 +264,7 @@ def _opinions(economy: Economy, lab: Lab) -> dict[str, float]:
         if investor.alive and not investor.lends:
             noise = market.draws.normal("opinion", investor.name, lab.name, market.month)
             values[investor.name] = investor.pre_money_usd(view) * exp(_OPINION_SD * noise)
-    suppliers = {c.cloud for c in market.book.of_lab(lab.name)}
+    suppliers = {c.cloud for c in market.book.of_lab(lab.name)} if isinstance(lab, Lab) else set()
     strategic = [c for c in economy.living_clouds() if c.name in suppliers and c.backed]
     strategic += [  # type: ignore[misc]
         m for m in economy.chipmakers.values() if m.alive and m.spec.strategic_fund_share > 0
@@ -266,14 +276,14 @@ def _opinions(economy: Economy, lab: Lab) -> dict[str, float]:
     return values
 
 
-def _walk_away_usd(lab: Lab) -> float:
+def _walk_away_usd(lab: Lab | Cloud) -> float:
     """Lowest pre-money the lab accepts: near its last round, much lower when cash runs out."""
     patience = max(0.0, min(1.0, lab.runway_months / 10))
     return max(1e6, lab.last_post_money_usd * (0.25 + 0.65 * patience))
 
 
 def _term_sheet(
-    lab: Lab, value: float, reservation: float, consensus: float, amount: int
+    lab: Lab | Cloud, value: float, reservation: float, consensus: float, amount: int
 ) -> Talk:
     """Bargaining over the pre-money; gains are linear in it around each side's reservation."""
     buyer = Stance((float(amount),), (-amount / value,), 0.0, 0.6 * value, Linear())
@@ -284,7 +294,7 @@ def _term_sheet(
 
 
 def _bids(
-    economy: Economy, lab: Lab, values: dict[str, float], pre_money: int
+    economy: Economy, lab: Lab | Cloud, values: dict[str, float], pre_money: int
 ) -> dict[str, int]:
     """The book: what each investor offers at the agreed price."""
     bids = {}
@@ -314,7 +324,7 @@ def _strategic_bid(firm: Firm, ratio: float) -> float:
 
 
 def _invest(
-    economy: Economy, backer: Firm, lab: Lab, usd: int, pre_money: int, outstanding: int
+    economy: Economy, backer: Firm, lab: Firm, usd: int, pre_money: int, outstanding: int
 ) -> None:
     usd = min(usd, backer.cash_usd)
     if usd <= 0:
@@ -325,7 +335,7 @@ def _invest(
 
 def _record(
     economy: Economy,
-    lab: Lab,
+    lab: Lab | Cloud,
     lead: str,
     amount: int,
     kind: str,

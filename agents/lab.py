@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from math import exp, log
 from typing import ClassVar
 
@@ -43,14 +44,13 @@ class Lab(Firm):
         self.unmet_share = 0.0
         self.unmet_months = 0
         self.target = dict.fromkeys(WORKLOADS, 0.0)  # wanted at the planning horizon
-        self.growth_per_year = 2.8  # factor of recurring revenue
         self.compute_cost_usd = 0.0
-        self.team_value_usd = spec.team_value_usd
         self.valuation_usd = spec.last_post_money_usd or spec.team_value_usd
         self.last_post_money_usd = self.valuation_usd
         self.paid_price = 0.0  # mean price of its contracts, $/H100e-hour
-        self.funds_due_usd = 0.0  # tranches due on dates
         self.letters_usd = 0.0
+        self.recurring_usd: deque[int] = deque(maxlen=13)  # services sold, by month
+        self.serving_share = 1.0  # of its compute that serves users
         self.cost_cut = 1.0  # of other cost, after cuts in distress
         self.main_supplier: dict[str, str] = {}
         self.challenger: dict[str, tuple[str, int]] = {}  # who leads and since when
@@ -63,11 +63,18 @@ class Lab(Firm):
     @property
     def arr_usd(self) -> float:
         """Annual recurring revenue: twelve times this month's."""
-        return 12.0 * (self.revenues[-1] if self.revenues else 0.0)
+        return 12.0 * (self.recurring_usd[-1] if self.recurring_usd else 0.0)
 
-    def committed_funds_usd(self) -> float:
-        """Binding tranches due on dates, US dollars."""
-        return self.funds_due_usd
+    @property
+    def recurring_profit_base_usd(self) -> float:
+        """What bidders put a multiple on: annual recurring revenue."""
+        return self.arr_usd
+
+    @property
+    def gross_margin(self) -> float:
+        """Of services, over the compute that serves them."""
+        revenue = self.recurring_usd[-1] if self.recurring_usd else 0
+        return 1 - self.cost_of_sales_usd / revenue if revenue > 0 else 0.0
 
     # -- serving ------------------------------------------------------------------------------
 
@@ -98,6 +105,8 @@ class Lab(Firm):
         training -= diverted
         fill = min(1.0, inference / self.need_h100e) if self.need_h100e > 0 else 1.0
         training += max(0.0, inference - 1.1 * self.need_h100e)  # spare capacity trains
+        total = inference + training
+        self.serving_share = min(1.0, inference / total) if total > 0 else 1.0
         self.unmet_share = 1 - fill
         self.unmet_months = self.unmet_months + 1 if self.unmet_share > 0.02 else 0
         revenue = fill * self.price_index * sum(self.share[s] * units[s] for s in SEGMENTS)
@@ -142,9 +151,9 @@ class Lab(Firm):
             high = max(high, total)  # before revenue, training is limited by money alone
         training = max(low, min(high, total - inference))
         now = self.got["inference"] + self.got["training"]
-        ceiling = now * 1.16**horizon + 6e3 * horizon
-        scale = min(1.0, ceiling / (training + inference)) if training + inference > 0 else 1.0
-        self.target = {"training": scale * training, "inference": scale * inference}
+        ceiling = now * 1.16**horizon + 6e3 * horizon  # nobody grows faster than that
+        inference = min(inference, ceiling)
+        self.target = {"training": min(training, ceiling - inference), "inference": inference}
 
     def _training_floor(self) -> float:
         price = max(0.01, self.market.lab_contract_price)
@@ -159,7 +168,7 @@ class Lab(Firm):
         market, spec = self.market, self.spec
         funding = market.rules.world.funding
         months = 13.0
-        revenue = self.revenues[-1] if self.revenues else 0.0
+        revenue = self.recurring_usd[-1] if self.recurring_usd else 0.0
         ahead = exp(max(-0.05, min(0.12, 0.6 * self.need_trend)) * 6)
         funds = self.cash_usd + self.funds_due_usd
         if not self.frozen and self.independent:

@@ -212,10 +212,14 @@ def _test_covenants(economy: Economy, cloud: Cloud) -> None:
 
 
 def collateral_usd(economy: Economy, cloud: Cloud) -> float:
-    """What the fleet would fetch: its throughput at today's price of a new chip, less a cut."""
+    """What the fleet would fetch: its throughput at today's price of its makers' new chips."""
     market = economy.market
     chips = market.catalogue.chips
-    cheapest = min(mix.price_usd_per_h100e for mix in market.mixes.values())
-    waiting = sum(n * chips[c].h100e for c, n in cloud.waiting.items())
-    return _COLLATERAL_HAIRCUT * cheapest * (cloud.h100e + waiting)
+    value = 0.0
+    for stock in (cloud.fleet, cloud.waiting):
+        for name, units in stock.items():
+            mix = market.mixes.get(chips[name].maker)
+            price = mix.price_usd_per_h100e if mix else 0.0
+            value += units * min(chips[name].h100e * price, chips[name].price_usd)
+    return _COLLATERAL_HAIRCUT * value
 

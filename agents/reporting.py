@@ -24,7 +24,10 @@ def account(economy: Economy) -> None:
     ledger = economy.market.ledger
     operating = dict.fromkeys(ledger.books, 0)
     capex = dict.fromkeys(ledger.books, 0)
+    drawn: dict[str, int] = {}
     for (payer, payee, purpose), usd in ledger.flows.items():
+        if purpose == "loan_draw":
+            drawn[payee] = drawn.get(payee, 0) + usd
         if purpose in CAPEX_PURPOSES:
             capex[payer] += usd
         if purpose not in CAPITAL_PURPOSES:
@@ -40,10 +43,15 @@ def account(economy: Economy) -> None:
         firm.revenue_usd = sum(v for k, v in income.items() if k in _REVENUE)
         firm.cost_usd = sum(v for k, v in expense.items() if k not in _NOT_COST)
         firm.cost_of_sales_usd = sum(expense[k] for k in _COST_OF_SALES if k in expense)
+        if isinstance(firm, Lab):
+            # training is research: users are served by the rest
+            firm.cost_of_sales_usd = round(firm.cost_of_sales_usd * firm.serving_share)
+            firm.recurring_usd.append(income.get("services", 0))
         firm.capex_usd = capex[name]
         firm.burn_usd = operating[name] + capex[name]
         if firm.alive:
             firm.outflows.append(operating[name])
+            firm.burns.append(firm.burn_usd - drawn.get(name, 0))
             firm.revenues.append(firm.revenue_usd)
 
 
@@ -52,7 +60,7 @@ _REVENUE = frozenset(
      "interest", "captive_compute"}
 )  # fmt: skip
 _NOT_COST = frozenset({"liquidation", "founding"})
-_COST_OF_SALES = ("compute", "spot_compute", "power", "operations", "depreciation", "foundry")
+_COST_OF_SALES = ("compute", "spot_compute", "power", "operations", "lease", "depreciation", "foundry")
 
 
 def rate(economy: Economy) -> None:
@@ -192,7 +200,7 @@ def _row(economy: Economy, firm: Firm, month: int, date: str, total: int) -> tup
         backlog = round(owed)
         capacity = (training, inference, firm.used_mw, sold["training"], sold["inference"])
         utilisation = firm.utilisation
-    valuation = round(firm.valuation_usd) if isinstance(firm, Lab) and firm.alive else None
+    valuation = round(firm.valuation_usd) if firm.valuation_usd > 0 and firm.alive else None
     return (
         month, date, firm.name, firm.role[:-1], firm.kind, firm.group, str(firm.status),
         firm.cash_usd, firm.debt_usd, revenue, firm.cost_usd, margin, firm.capex_usd,

@@ -60,4 +60,4 @@ def open_shares(economy: Economy) -> None:
         lab.training_stock = max(1.0, 8 * lab.committed_h100e("training", 0))
         lab.got = {w: lab.committed_h100e(w, 0) for w in lab.got}
         arr_usd = sum(getattr(lab.spec, f"{s}_arr_usd") for s in SEGMENTS)
-        lab.revenues.append(round(arr_usd / 12))
+        lab.recurring_usd.append(round(arr_usd / 12))

@@ -1,7 +1,8 @@
 """What a compute contract is worth to each side: stances for the negotiation engine.
 
-Values are dollars a year of the contract per H100e-hour of price, so that terms of different length
-compare: net present values are taken at each side's own cost of capital and divided by the term.
+Values are net dollars a year at today's price level: each is divided by how far prices are expected
+to fall on average over the term, so that a short contract counts as renewed on like terms and terms of
+different length compare. Prepayment is carried at each side's own cost of capital.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ _CLOUD_COST_OF_CAPITAL = 0.10
 _FLEXIBILITY = 0.02  # of the price, per year of term that cannot be left for free
 _SECURITY = 0.05  # of the price, per year of term, when capacity is short
 _RELETTING = 0.8  # of the one-year price that capacity fetches if this lab does not sign
-_STRANDING = 0.06  # of cost, per year by which a term falls short of five
+_STRANDING = 0.02  # of cost, per year by which a term falls short of five
 _EXCLUSIVITY_COST = 0.04  # of the price, to the buyer
 _EXCLUSIVITY_GAIN = 0.02  # of the price, to the seller
 _LONG_TERM_YEARS = 5.0
@@ -94,8 +95,8 @@ def buyer_stance(
             - switching / years[i]
             - (_EXCLUSIVITY_COST if terms.exclusive else 0.0)
         )
-        intercepts.append(hours * value * max(0.05, scale))
-        slopes.append(-hours * (1 + terms.prepaid_share * carry * years[i]))
+        intercepts.append(hours * value * max(0.05, scale) / decay[i])
+        slopes.append(-hours * (1 + terms.prepaid_share * carry * years[i]) / decay[i])
     low = min(0.8 * market.user_cost, 0.6 * outside_price * decay[-1])
     tactic = hurried(lab.negotiation_rule, lab.runway_months)
     return Stance(tuple(intercepts), tuple(slopes), 0.0, low, tactic)
@@ -124,8 +125,9 @@ def seller_stance(cloud: Cloud, lab: Lab, view: PricingView, h100e: float) -> St
         stranding = _STRANDING * max(0.0, _LONG_TERM_YEARS - years[i]) * (1 - full)
         gain = _EXCLUSIVITY_GAIN if terms.exclusive else 0.0
         fee_cover = 0.03 * (1 - terms.termination_fee_share) * years[i]
-        intercepts.append(-hours * alternative * (1 + stranding + fee_cover + loss - gain))
-        slopes.append(hours * (1 + terms.prepaid_share * carry * years[i] - loss))
+        extra = 1 + stranding + fee_cover + loss - gain
+        intercepts.append(-hours * alternative * extra / decay[i])
+        slopes.append(hours * (1 + terms.prepaid_share * carry * years[i] - loss) / decay[i])
     asked = min(view.list_price * 0.7, 1.15 * cloud.pricing_rule.quote(view))
     opening = max(asked, 1.1 * cost)
     return Stance(tuple(intercepts), tuple(slopes), 0.0, opening, cloud.negotiation_rule)

@@ -31,7 +31,7 @@ def keep_books(economy: Economy) -> None:
             resold = 730 * cloud.captive_served_h100e * _RESALE_SHARE * price
             market.bill(WORLD, cloud.name, resold, "reserved_compute")
     for lab in economy.living_labs():
-        revenue = lab.revenues[-1] if lab.revenues else 0
+        revenue = lab.recurring_usd[-1]
         market.bill(lab.name, WORLD, lab.spec.sales_cost_share * revenue, "sales")
     for maker in economy.chipmakers.values():
         if maker.alive:

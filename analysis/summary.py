@@ -9,7 +9,6 @@ import pandas as pd
 from rich import box
 from rich.console import RenderableType
 from rich.table import Table
-from rich.text import Text
 
 from .outcomes import CONTRACT, SPOT, Tables, firm_outcomes, parse_details, records, switches
 from .wording import number, price, usd
@@ -72,7 +71,7 @@ def cash_table(tables: Tables, firms: pd.DataFrame) -> Table:
             _runway(row["lowest"]),
             usd(row["final"]),
         )
-    table.caption = _more(len(rows) - MOST_ROWS, "firm", "firms")
+    table.caption = _note(_more(len(rows) - MOST_ROWS, "firm", "firms"))
     return table
 
 
@@ -97,8 +96,8 @@ def switching_table(tables: Tables, firms: pd.DataFrame) -> Table:
         if lab not in set(turns["lab"])
     ]
     notes = [_more(len(turns) - MOST_ROWS, "switch", "switches")]
-    notes += [f"No switch: {', '.join(stayed)}" if stayed else None]
-    table.caption = "; ".join(filter(None, notes)) or None
+    notes += [f"No switch: {', '.join(stayed)}" if stayed else ""]
+    table.caption = _note("; ".join(filter(None, notes)))
     return table
 
 
@@ -112,17 +111,18 @@ def price_table(tables: Tables) -> Table:
     return table
 
 
-def event_list(tables: Tables, count: int = 5) -> Text:
+def event_list(tables: Tables, count: int = 5) -> Table:
     """The most important events (`IMPORTANCE`), told in order of time."""
-    text = Text("Most important events\n", style="bold")
     chosen = important_events(tables["events"], count)
+    table = Table.grid("date", "words", padding=(0, 2))
+    table.title, table.title_style, table.title_justify = "Most important events", "bold", "left"
     for event in records(chosen):
         kind = event["kind"].replace("_", " ")
         words = event["text"] or f"{event['firm']}: {kind}, {usd(event['amount_usd'])}"
-        text.append(f"  {event['date']}  {words.rstrip('. ')}\n", style="not bold")
+        table.add_row(f" {event['date']}", words.rstrip(". "))
     if chosen.empty:
-        text.append("  none\n", style="not bold")
-    return text
+        table.add_row(" none", "")
+    return table
 
 
 def important_events(events: pd.DataFrame, count: int) -> pd.DataFrame:
@@ -176,5 +176,10 @@ def _price(value: float) -> str:
     return "-" if np.isnan(value) else price(value)
 
 
-def _more(count: int, one: str, many: str) -> str | None:
-    return f"And {count} more {one if count == 1 else many}" if count > 0 else None
+def _note(text: str) -> str | None:
+    """A caption with the blank line that tables otherwise end with."""
+    return f"{text}\n" if text else None
+
+
+def _more(count: int, one: str, many: str) -> str:
+    return f"And {count} more {one if count == 1 else many}" if count > 0 else ""

@@ -190,7 +190,8 @@ class Power(Section):
     price_usd_per_mwh: NonNegative = 80.0
     price_growth_per_year: float = 0.02
     operating_cost_usd_per_mw_month: NonNegative = 60_000.0
-    shell_cost_usd_per_mw: NonNegative = 11e6
+    shell_cost_usd_per_mw: NonNegative = 11e6  # built by hyperscalers
+    lease_rate_per_year: NonNegative = 0.14  # of shell cost, paid by neoclouds, who lease
     hyperscaler_lead_months: Annotated[int, Field(ge=1, le=60)] = 18
     neocloud_lead_months: Annotated[int, Field(ge=1, le=60)] = 12
     slip_probability: Share = 0.15  # per project and month when due
@@ -354,6 +355,7 @@ class Cloud(Firm):
     pricing: Strategy = Strategy(name="cost_plus")
     capacity: Strategy = Strategy(name="forecast_led")
     borrowing: Strategy = Strategy(name="asset_backed")
+    financing: Strategy = Strategy(name="runway_trigger")
 
 
 class Chipmaker(Firm):

@@ -28,6 +28,7 @@ REGISTRY: Final[dict[tuple[str, str], dict[str, type]]] = {
     ("clouds", "pricing"): {"cost_plus": CostPlus, "market_follower": MarketFollower},
     ("clouds", "capacity"): {"forecast_led": ForecastLed},
     ("clouds", "borrowing"): {"asset_backed": AssetBacked},
+    ("clouds", "financing"): {"runway_trigger": RunwayTrigger},
     ("chipmakers", "pricing"): {"backlog_pricing": BacklogPricing},
     ("chipmakers", "allocation"): {"weighted_allocation": WeightedAllocation},
     ("investors", "valuation"): {"growth_multiple": GrowthMultiple, "return_hurdle": ReturnHurdle},

@@ -17,6 +17,7 @@ class FirmView(NamedTuple):
     growth_per_year: float  # factor, 2 = doubling
     gross_margin: float
     team_value_usd: float
+    debt_usd: float  # comes before equity
     mood: float
     capital_response: float  # of valuations to mood
     required_return_per_year: float
@@ -42,7 +43,7 @@ class GrowthMultiple:
         scale = (1 + view.arr_usd / funding.scale_discount_arr_usd) ** 0.5
         multiple = self.multiple_scale * funding.arr_multiple * growth**funding.growth_elasticity
         value = view.arr_usd * multiple / scale + view.team_value_usd
-        return value * exp(view.capital_response * view.mood)
+        return max(1e6, value * exp(view.capital_response * view.mood) - view.debt_usd)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,7 @@ class ReturnHurdle:
         discounted = exit_value / (1 + view.required_return_per_year) ** self.years
         # half the caution on team value: an option that only revenue redeems
         value = discounted + 0.5 * view.team_value_usd
-        return value * exp(0.5 * view.capital_response * view.mood)
+        return max(1e6, value * exp(0.5 * view.capital_response * view.mood) - view.debt_usd)
 
 
 class Bidding(Protocol):

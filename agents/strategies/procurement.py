@@ -38,7 +38,7 @@ class Procurement(Protocol):
 class CoverAhead:
     """Contracts the whole forecast well ahead; spot only for what is missing."""
 
-    horizon_months: int = parameter(6, 1, 24, "months", "how far ahead needs are covered")
+    horizon_months: int = parameter(8, 1, 24, "months", "how far ahead needs are covered")
     cover_share: float = parameter(1.0, 0.1, 1.5, "share", "of the target kept under contract")
     tolerance: float = parameter(0.10, 0, 1, "share", "gap that is left alone")
     training_spot_share: float = parameter(0.12, 0, 1, "share", "of missing training bought spot")
