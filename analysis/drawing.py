@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -11,7 +12,9 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
+from matplotlib.patheffects import Normal, Stroke
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from PIL import Image
 
 DPI: Final = 150
 _LOG_TICKS: Final = ((1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 7.0), (1.0, 2.0, 5.0), (1.0,))
@@ -32,6 +35,9 @@ PALETTE: Final = (
     "#999933",
     "#661100",
 )
+
+
+HALO: Final = (Stroke(linewidth=2.2, foreground="white"), Normal())  # keeps names off the lines
 
 
 class EndLabel(NamedTuple):
@@ -75,14 +81,12 @@ def style(axes: Axes, title: str, label: str) -> None:
     axes.set_axisbelow(True)
 
 
-def date_axis(axes: Axes, dates: np.ndarray, room: float = 0.0) -> None:
-    """Dates on the x axis; `room` leaves that share of the span free for labels at the right."""
-    locator = AutoDateLocator(minticks=3, maxticks=8)
+def date_axis(axes: Axes, dates: np.ndarray, ticks: int = 8) -> None:
+    """Dates on the x axis, with at most so many ticks."""
+    locator = AutoDateLocator(minticks=2, maxticks=ticks)
     axes.xaxis.set_major_locator(locator)
     axes.xaxis.set_major_formatter(ConciseDateFormatter(locator, show_offset=False))
-    first, last = dates[0], max(dates[-1], dates[0] + np.timedelta64(28, "D"))
-    days = int((last - first) / np.timedelta64(1, "D"))
-    axes.set_xlim(first, last + np.timedelta64(round(room * days), "D"))
+    axes.set_xlim(dates[0], max(dates[-1], dates[0] + np.timedelta64(28, "D")))
 
 
 def log_dollars(axes: Axes, form: Callable[[float], str]) -> None:
@@ -106,17 +110,19 @@ def line_end(dates: np.ndarray, series: pd.Series, text: str, colour: str) -> li
     return [EndLabel(dates[last], float(series.iloc[last]), text, colour)]
 
 
-def small_multiples(figure: Figure, count: int, columns: int) -> list[Axes]:
-    """`count` panels with shared axes, no empty ones; dates below the lowest of each column."""
+def small_multiples(
+    figure: Figure, count: int, columns: int, same_scale: bool = True
+) -> list[Axes]:
+    """`count` panels of the same dates, and scale if wanted; dates below each column's lowest."""
     columns = min(count, columns)
     grid = figure.add_gridspec(-(-count // columns), columns)
     panels: list[Axes] = []
     for place in range(count):
         first = panels[0] if panels else None
-        axes = figure.add_subplot(grid[divmod(place, columns)], sharex=first, sharey=first)
-        axes.tick_params(
-            labelbottom=place + columns >= count, labelleft=place % columns == 0, which="both"
-        )
+        scale = first if same_scale else None
+        axes = figure.add_subplot(grid[divmod(place, columns)], sharex=first, sharey=scale)
+        lowest, leftmost = place + columns >= count, place % columns == 0
+        axes.tick_params(labelbottom=lowest, labelleft=leftmost or not same_scale, which="both")
         panels.append(axes)
     return panels
 
@@ -127,6 +133,15 @@ def headline(figure: Figure, panels: Sequence[Axes], title: str, label: str) -> 
     for axes in panels:
         if axes.get_subplotspec().is_first_col():  # type: ignore[union-attr]
             axes.set_ylabel(label, fontsize=9, color=INK)
+
+
+def write_png(figure: Figure, path: Path) -> None:
+    """Write a figure with a palette of 128 colours, a third of the size of true colour."""
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    image = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
+    flat = image.quantize(colors=128, dither=Image.Dither.NONE)
+    flat.save(path, format="PNG", optimize=True, dpi=(DPI, DPI))
 
 
 def nothing(figure: Figure, text: str) -> Figure:
@@ -169,6 +184,7 @@ def label_ends(axes: Axes, labels: Sequence[EndLabel], size: float = 8.0) -> Non
             color=label.colour,
             va="center",
             annotation_clip=False,
+            path_effects=HALO,
             arrowprops={
                 "arrowstyle": "-",
                 "color": label.colour,

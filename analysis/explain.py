@@ -242,13 +242,12 @@ def _refusal(event: Mapping[str, Any], details: Mapping[str, Any]) -> str:
     if most is None or least is None or not seller:
         words = event["text"] or f"{buyer} gets no offer of compute"
         return words.rstrip(". ") + "."
-    size, gap = number(details, "h100e"), number(details, "gap_usd")
+    size, gap = number(details, "h100e"), least - most
     what = f" on {h100e(size)} of {details.get('workload', 'compute')}" if size else ""
     outcome = str(details.get("outcome", ""))
     why = _DEAL.get(outcome, outcome.lower().replace("_", " ") or "no agreement")
     rounds = number(details, "rounds")
     length = f" after {rounds:.0f} round{'s'[: rounds != 1]}" if rounds else ""
-    gap = least - most if gap is None else gap
     apart = f"a gap of {price(gap)}" if gap > 0 else f"a zone of {price(-gap)} left unused"
     return (
         f"No deal between {buyer} and {seller}{what}{length} ({why}): {buyer} would pay at most "
@@ -289,13 +288,9 @@ def _switch_terms(details: Mapping[str, Any]) -> list[str]:
 
 
 def _reservations(details: Mapping[str, Any], form: Any) -> list[str]:
-    """Both walk-away values, buyer's (or firm's) and seller's (or lead's), where recorded."""
-    values = {
-        key.split("_")[0]: number(details, key)
-        for key in details
-        if isinstance(key, str) and key.endswith("_reservation_usd")
-    }
-    known = [f"{who} {form(value)}" for who, value in values.items() if value is not None]
-    gap = number(details, "gap_usd")
-    apart = f" (gap {form(gap)})" if gap is not None and gap > 0 else ""
-    return [f"reservations: {', '.join(known)}{apart}"] if known else []
+    """Both walk-away values where recorded: prices per H100e-hour, or pre-money valuations."""
+    buyer, seller = (number(details, f"{who}_reservation_usd") for who in ("buyer", "seller"))
+    if buyer is None or seller is None:
+        return []
+    apart = f", a gap of {form(seller - buyer)}" if seller > buyer else ""
+    return [f"buyer would pay at most {form(buyer)}, seller wants at least {form(seller)}{apart}"]

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import BoundaryNorm, ListedColormap
-from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from .drawing import (
     GREY,
+    HALO,
     INK,
     PALETTE,
     EndLabel,
     date_axis,
     dates_of,
+    firm_colours,
     line_end,
     log_dollars,
     style,
@@ -28,22 +29,23 @@ from .wording import number
 MOST_LINES: Final = 8  # of a panel; more cannot be told apart
 _SIGNED: Final = ("SIGNED", "ACTIVE", "AMENDED", "ENDED", "DEFAULTED")
 
-_RUNWAY_BANDS: Final = (0, 1, 3, 6, 12, 24, 1e6)
-_RUNWAY_NAMES: Final = ("< 1", "1-3", "3-6", "6-12", "12-24", "24 or more")
-_RUNWAY_COLOURS: Final = ("#67001f", "#b2182b", "#ef6548", "#fdbb84", "#fee8c8", "#eef3f7")
+_UNPAID: Final = -1.0  # stands for a month with unpaid dues, whatever the runway
+_RUNWAY_BANDS: Final = (-2, 0, 1, 3, 6, 12, 24, 1e6)
+_RUNWAY_KEYS: Final = (
+    ("some due unpaid", "#1a1a1a"),
+    ("< 1", "#8e0f20"),
+    ("1-3", "#d6372c"),
+    ("3-6", "#f4794e"),
+    ("6-12", "#fdbb84"),
+    ("12-24", "#fee8c8"),
+    ("24 or more", "#eef3f7"),
+)
 _ABSENT: Final = "#bdbdbd"
-_UNPAID: Final[dict[str, Any]] = {
-    "marker": "o",
-    "color": "white",
-    "markeredgecolor": INK,
-    "markeredgewidth": 0.5,
-    "markersize": 3.2,
-    "linestyle": "",
-}
+_ROOM: Final = np.timedelta64(450, "D")  # what a name beside a short line takes
 
 _FUNDING: Final = (
-    ("equity_raised_usd", "equity", PALETTE[0]),
-    ("strategic_equity_usd", "strategic equity", PALETTE[5]),
+    ("equity_raised_usd", "equity from investors", PALETTE[0]),
+    ("strategic_equity_usd", "equity from clouds and chipmakers", PALETTE[5]),
     ("loans_drawn_usd", "loans", PALETTE[4]),
     ("parent_funding_usd", "parents", PALETTE[2]),
 )
@@ -72,51 +74,51 @@ def largest(table: pd.DataFrame, key: str, value: str, count: int = MOST_LINES) 
 def cash_lines(
     axes: Axes, tables: Tables, names: list[str], colours: dict[str, str], title: str
 ) -> list[EndLabel]:
-    """A line a firm on a log axis; a cross where it defaulted."""
-    firms, events = tables["firms"], tables["events"]
+    """A line a firm on a log axis, named at its last cash; a cross where it defaulted."""
     months = tables["months"]
     dates = dates_of(months["date"])
-    wide = _by_month(firms, names, "cash_usd", months) / 1e9
-    failed = events[events["kind"] == "default"].groupby("firm")["month"].min()
+    wide = _by_month(tables["firms"], names, "cash_usd", months) / 1e9
+    failed = _defaults(tables["events"])
     ends = []
     for name in names:
         series = wide[name]
-        if name in failed.index:
+        if name in failed:
             series = series.where(series.index <= failed[name])
         axes.plot(dates, series, color=colours[name], linewidth=1.6)
-        ends += line_end(dates, series, name, colours[name])
+        ends += line_end(dates, series.where(series > 0), name, colours[name])
     floor = max(1e-3, float(np.nanmin(wide.where(wide > 0).to_numpy(), initial=1e3)) / 2)
     axes.set_ylim(floor, max(2 * floor, float(np.nanmax(wide.to_numpy(), initial=0)) * 1.6))
     style(axes, title, "Billion USD (log scale)")
     log_dollars(axes, lambda value: f"{value:.10g}")
-    for end in (end for end in ends if end.text in failed.index):
-        mark = max(end.value, floor)
-        axes.plot([end.date], [mark], "X", color=end.colour, markersize=7, clip_on=False)
+    for name in sorted(failed.keys() & set(names)):
+        when = dates[months["month"].to_numpy() == failed[name]]
+        mark = np.full(when.size, floor)
+        axes.plot(when, mark, "X", color=colours[name], markersize=7, clip_on=False)
+    if failed.keys() & set(names):
+        axes.set_xlabel("cross: default", fontsize=8, color=INK, loc="right")
     date_axis(axes, dates)
     return ends
 
 
 def runway_map(axes: Axes, tables: Tables, names: list[str]) -> None:
-    """Runway by firm and month in six bands; dots mark months with unpaid dues."""
+    """Runway by firm and month in bands; months with unpaid dues are a band of their own."""
     months = tables["months"]
     dates = dates_of(months["date"])
     edges = np.append(dates, dates[-1] + np.timedelta64(31, "D"))
-    runway = _by_month(tables["firms"], names, "runway_months", months)
-    failed = tables["events"][tables["events"]["kind"] == "default"].groupby("firm")["month"].min()
+    runway = _by_month(tables["firms"], names, "runway_months", months).clip(lower=0.0)
     unpaid = _by_month(tables["firms"], names, "arrears_usd", months) > 0
-    for name in failed.index.intersection(names):
-        runway[name] = runway[name].where(runway.index <= failed[name])
-        unpaid[name] &= unpaid.index <= failed[name]
-    colours = ListedColormap(_RUNWAY_COLOURS).with_extremes(bad=_ABSENT)
+    runway = runway.mask(unpaid, _UNPAID)
+    for name, month in _defaults(tables["events"]).items():
+        if name in names:
+            runway[name] = runway[name].where(runway.index <= month)
+    colours = [colour for _, colour in _RUNWAY_KEYS]
     axes.pcolormesh(
         edges,
         np.arange(len(names) + 1),
         np.ma.masked_invalid(runway.to_numpy(dtype=float).T),
-        cmap=colours,
-        norm=BoundaryNorm(_RUNWAY_BANDS, len(_RUNWAY_COLOURS)),
+        cmap=ListedColormap(colours).with_extremes(bad=_ABSENT),
+        norm=BoundaryNorm(_RUNWAY_BANDS, len(colours)),
     )
-    when, who = np.nonzero(unpaid.to_numpy())
-    axes.plot(dates[when] + np.timedelta64(15, "D"), who + 0.5, **_UNPAID)
     style(axes, "Months of runway", "")
     axes.set_yticks(np.arange(len(names)) + 0.5, names)
     axes.hlines(np.arange(1, len(names)), edges[0], edges[-1], color="white", linewidth=1.2)
@@ -124,12 +126,10 @@ def runway_map(axes: Axes, tables: Tables, names: list[str]) -> None:
     axes.grid(visible=False)
     axes.invert_yaxis()
     date_axis(axes, edges)
-    keys: list[Patch | Line2D] = [
+    keys = [
         Patch(facecolor=colour, edgecolor="#cccccc", linewidth=0.5, label=name)
-        for colour, name in zip(_RUNWAY_COLOURS, _RUNWAY_NAMES, strict=True)
+        for name, colour in (*_RUNWAY_KEYS, ("defaulted or absent", _ABSENT))
     ]
-    keys.append(Patch(color=_ABSENT, label="defaulted or absent"))
-    keys.append(Line2D([], [], **_UNPAID, label="some due not paid in full"))
     axes.legend(
         handles=keys,
         loc="upper center",
@@ -140,6 +140,30 @@ def runway_map(axes: Axes, tables: Tables, names: list[str]) -> None:
         handlelength=1.3,
         columnspacing=1.4,
     )
+
+
+def generation_lines(axes: Axes, chips: pd.DataFrame, months: pd.DataFrame) -> None:
+    """A line a chip generation of one maker, named in turn above its start and below its end."""
+    date = dict(zip(months["month"], dates_of(months["date"]), strict=True))
+    names = chips.groupby("generation")["month"].min().sort_values(kind="stable").index
+    for place, name in enumerate(names):
+        rows = chips[chips["generation"] == name].sort_values("month")
+        when = np.array([date[month] for month in rows["month"]])
+        dollars = rows["price_usd"].to_numpy() / 1e3
+        colour = PALETTE[place % len(PALETTE)]
+        axes.plot(when, dollars, color=colour, linewidth=1.8)
+        below = place % 2
+        axes.annotate(
+            str(name),
+            (when[-below], dollars[-below]),
+            xytext=(0, -4 if below else 4),
+            textcoords="offset points",
+            fontsize=6.5,
+            color=colour,
+            ha="left" if when[-below] < date[months["month"].iloc[-1]] - _ROOM else "right",
+            va="top" if below else "bottom",
+            path_effects=HALO,
+        )
 
 
 def signed_contracts(contracts: pd.DataFrame, months: pd.DataFrame) -> pd.DataFrame:
@@ -159,8 +183,11 @@ def dot_sizes(h100e: pd.Series) -> np.ndarray:
 def funding_bars(axes: Axes, months: pd.DataFrame, dates: np.ndarray) -> None:
     """Stacked bars a month: equity, loans and money from parents."""
     base = np.zeros(len(months))
+    strategic = months["strategic_equity_usd"].to_numpy(dtype=float)
     for column, text, colour in _FUNDING:
         height = months[column].to_numpy(dtype=float) / 1e9
+        if column == "equity_raised_usd":  # which counts strategic money too
+            height = height - strategic / 1e9
         axes.bar(
             dates, height, 25, bottom=base, color=colour, label=text, align="edge", linewidth=0
         )
@@ -198,10 +225,8 @@ def mood(axes: Axes, months: pd.DataFrame, dates: np.ndarray, events: pd.DataFra
     """Sentiment about its mean of zero, with a rule and a name at each default."""
     series = months["sentiment"].to_numpy(dtype=float)
     axes.plot(dates, series, color=INK, linewidth=1.4)
-    axes.fill_between(
-        dates, series, 0, where=series >= 0, color=PALETTE[0], alpha=0.35, linewidth=0
-    )
-    axes.fill_between(dates, series, 0, where=series < 0, color=PALETTE[1], alpha=0.35, linewidth=0)
+    for side, colour in ((series.clip(min=0), PALETTE[0]), (series.clip(max=0), PALETTE[1])):
+        axes.fill_between(dates, side, 0, color=colour, alpha=0.35, linewidth=0)
     axes.axhline(0, color=GREY, linewidth=0.8)
     style(axes, "Sentiment of investors, and defaults", "Standard deviations")
     axes.margins(y=0.15)
@@ -217,34 +242,56 @@ def mood(axes: Axes, months: pd.DataFrame, dates: np.ndarray, events: pd.DataFra
             fontsize=8,
             color=PALETTE[6],
             va="top",
+            path_effects=HALO,
         )
 
 
 def contracted_shares(tables: Tables) -> pd.DataFrame:
-    """Compute under contract by month, lab and supplier: MW and share of the lab's total.
+    """Compute under contract by month, lab and supplier: H100e and share of the lab's total.
 
-    A contract counts from its first month to its end, at full size; spot does not count.
+    A supplier is a group of firms. A contract counts from its first month to its end at full size,
+    both workloads alike; spot does not count.
     """
-    contracts = tables["contracts"]
+    contracts, firms = tables["contracts"], tables["firms"]
     deals = contracts[(contracts["kind"] == "compute") & contracts["status"].isin(_SIGNED)]
     months = tables["months"]["month"].to_numpy()
     ended = deals["month_ended"].where(deals["month_ended"] >= 0, np.inf).fillna(np.inf)
     until = ended.clip(upper=deals["month_end"].fillna(np.inf)).to_numpy(dtype=float)
     start = deals["month_start"].to_numpy(dtype=float)
-    active = (start[:, None] <= months) & (months < until[:, None])
-    deal, month = np.nonzero(active)
+    deal, month = np.nonzero((start[:, None] <= months) & (months < until[:, None]))
+    supplier = deals["seller"].map(_groups(firms)).fillna(deals["seller"])
     long = pd.DataFrame(
         {
             "month": months[month],
             "lab": deals["buyer"].to_numpy()[deal],
-            "supplier": deals["seller"].to_numpy()[deal],
-            "mw": deals["mw"].to_numpy()[deal],
+            "supplier": supplier.to_numpy()[deal],
+            "h100e": deals["h100e"].to_numpy()[deal],
         }
     )
-    table = long.groupby(["month", "lab", "supplier"], as_index=False)["mw"].sum()
-    table = table[table["mw"] > 0]
-    total = table.groupby(["month", "lab"])["mw"].transform("sum")
-    return table.assign(share=table["mw"] / total).reset_index(drop=True)
+    table = long.groupby(["month", "lab", "supplier"], as_index=False)["h100e"].sum()
+    table = table[table["h100e"] > 0]
+    total = table.groupby(["month", "lab"])["h100e"].transform("sum")
+    return table.assign(share=table["h100e"] / total).reset_index(drop=True)
+
+
+def supplier_colours(firms: pd.DataFrame) -> dict[str, str]:
+    """A colour for each group that has a cloud: that of its first cloud by name."""
+    colours = firm_colours(firms)
+    clouds = sorted(set(firms.loc[firms["role"] == "cloud", "firm"]), reverse=True)
+    groups = _groups(firms)
+    return {groups.get(cloud, cloud): colours[cloud] for cloud in clouds}
+
+
+def _groups(firms: pd.DataFrame) -> dict[str, str]:
+    """The group of each firm; a firm without one is its own."""
+    pairs = firms[["firm", "group"]].drop_duplicates()
+    return {firm: group or firm for firm, group in zip(pairs["firm"], pairs["group"], strict=True)}
+
+
+def _defaults(events: pd.DataFrame) -> dict[str, int]:
+    """Month of default by firm."""
+    failed = events[events["kind"] == "default"]
+    return {str(firm): int(month) for firm, month in failed.groupby("firm")["month"].min().items()}
 
 
 def _by_month(

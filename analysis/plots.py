@@ -13,7 +13,6 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import PercentFormatter
 
 from .drawing import (
-    DPI,
     GREY,
     INK,
     PALETTE,
@@ -28,6 +27,7 @@ from .drawing import (
     nothing,
     small_multiples,
     style,
+    write_png,
 )
 from .outcomes import Tables, switches
 from .panels import (
@@ -35,12 +35,14 @@ from .panels import (
     contracted_shares,
     dot_sizes,
     funding_bars,
+    generation_lines,
     largest,
     mood,
     most_telling,
     rounds_closed,
     runway_map,
     signed_contracts,
+    supplier_colours,
     valuations,
 )
 
@@ -58,7 +60,7 @@ _INFERENCE: Final = (
     ("required_inference_h100e", "Required", PINK),
 )
 _DEMAND: Final = (
-    ("demand_usd_per_month", "Demand", PINK),
+    ("demand_usd_per_month", "Demand at opening prices", PINK),
     ("lab_revenue_usd", "Lab revenue", BLUE),
 )
 _USE: Final = (
@@ -106,14 +108,9 @@ def compute_prices(tables: Tables, figure: Figure | None = None) -> Figure:
         color=VERMILLION,
         alpha=0.25,
         linewidths=0,
-        label="a contract, by size",
+        label="a contract signed, by size",
         zorder=1,
     )
-    for workload, line in (("training", (0, (4, 2))), ("inference", (0, (1, 1.5)))):
-        series = months[f"spot_{workload}_price_{unit}"]
-        axes.plot(
-            dates, series, color=BLUE, linewidth=0.9, linestyle=line, label=f"spot, {workload}"
-        )
     ends = []
     for column, text, colour, drawn in (
         (f"list_price_{unit}", "List", GREEN, "steps-post"),
@@ -135,33 +132,17 @@ def chip_prices(tables: Tables, figure: Figure | None = None) -> Figure:
     prices = tables["prices"]
     chips = prices[prices["market"] == "chip"]
     makers = largest(chips.assign(value=chips["price_usd"] * chips["volume"]), "provider", "value")
-    figure = figure or new_figure(10, 3.2 + 2.2 * ((len(makers) - 1) // 4))
+    figure = figure or new_figure(10, 1 + 2.2 * ((len(makers) + 2) // 3))
     if not makers:
         return nothing(figure, "No chip is sold in this run")
     dates = dates_of(tables["months"]["date"])
-    start = int(tables["months"]["month"].iloc[0])
-    panels = small_multiples(figure, len(makers), columns=4)
+    panels = small_multiples(figure, len(makers), columns=3, same_scale=False)
     for axes, maker in zip(panels, makers, strict=True):
-        own = chips[chips["provider"] == maker]
-        names = own.groupby("generation")["month"].min().sort_values().index
-        for place, name in enumerate(names):
-            rows = own[own["generation"] == name].sort_values("month")
-            colour = PALETTE[place % len(PALETTE)]
-            when = dates[rows["month"].to_numpy() - start]
-            axes.plot(when, rows["price_usd"] / 1e3, color=colour, linewidth=1.8)
-            axes.annotate(
-                str(name),
-                (when[0], rows["price_usd"].iloc[0] / 1e3),
-                xytext=(1, 4),
-                textcoords="offset points",
-                fontsize=7,
-                color=colour,
-            )
+        generation_lines(axes, chips[chips["provider"] == maker], tables["months"])
         style(axes, str(maker), "")
-        axes.margins(y=0.15)
-        date_axis(axes, dates)
-    for axes in panels:
+        axes.margins(y=0.3)
         log_dollars(axes, lambda value: f"{value:.10g}")
+        date_axis(axes, dates, ticks=5)
     headline(figure, panels, "Chip prices by generation", "Thousand USD per chip (log)")
     return figure
 
@@ -206,8 +187,8 @@ def supplier_shares(tables: Tables, figure: Figure | None = None) -> Figure:
     if not labs:
         return nothing(figure, "No lab holds a compute contract in this run")
     shares = shares[shares["lab"].isin(labs)]
-    suppliers = sorted(largest(shares, "supplier", "mw", MOST_SUPPLIERS))
-    colours = firm_colours(tables["firms"])
+    suppliers = sorted(largest(shares, "supplier", "h100e", MOST_SUPPLIERS))
+    colours = supplier_colours(tables["firms"])
     dates = dates_of(tables["months"]["date"])
     turns = switches(tables)
     first = int(tables["months"]["month"].iloc[0])
@@ -236,7 +217,7 @@ def supplier_shares(tables: Tables, figure: Figure | None = None) -> Figure:
         axes.set_title(lab, loc="left", fontsize=10, fontweight="bold", pad=13)
         axes.set_ylim(0, 1)
         axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
-        date_axis(axes, dates)
+        date_axis(axes, dates, ticks=5)
     handles: list[Patch | Line2D] = [Patch(color=colours.get(n, GREY), label=n) for n in suppliers]
     if shares["supplier"].nunique() > len(suppliers):
         handles.append(Patch(color="#d0d0d0", label="others"))
@@ -244,7 +225,7 @@ def supplier_shares(tables: Tables, figure: Figure | None = None) -> Figure:
         turn = Line2D([], [], marker="v", color=INK, linestyle="", label="new main supplier")
         handles.append(turn)
     figure.legend(handles=handles, loc="outside lower center", ncols=6, fontsize=8, frameon=False)
-    headline(figure, panels, "Suppliers of compute under contract", "Share of contracted MW")
+    headline(figure, panels, "Suppliers of compute under contract", "Share of contracted H100e")
     return figure
 
 
@@ -283,6 +264,6 @@ def save_figures(tables: Tables, directory: str | Path) -> list[Path]:
     paths = []
     for name, draw in FIGURES.items():
         path = Path(directory) / f"{name}.png"
-        draw(tables).savefig(path, dpi=DPI, metadata={"Software": None})
+        write_png(draw(tables), path)
         paths.append(path)
     return paths

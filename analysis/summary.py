@@ -81,7 +81,7 @@ def switching_table(tables: Tables, firms: pd.DataFrame) -> Table:
     turns = switches(tables)
     labs = firms[firms["took_part"] & (firms["role"] == "lab")].sort_values("firm")
     supplier = dict(zip(labs["firm"], labs["last_main_supplier"], strict=True))
-    table = _table("Switching", "Lab", "From", "To", "Month", "Reason", "Main supplier at the end")
+    table = _table("Switching", "Lab", "From", "To", "Month", "Reason", "At the end")
     shown = ""
     for turn in records(turns.sort_values(["lab", "month"], kind="stable").head(MOST_ROWS)):
         lab = turn["lab"]
@@ -122,6 +122,7 @@ def event_list(tables: Tables, count: int = 5) -> Table:
         table.add_row(f" {event['date']}", words.rstrip(". "))
     if chosen.empty:
         table.add_row(" none", "")
+    table.add_row()
     return table
 
 
@@ -143,7 +144,7 @@ def important_events(events: pd.DataFrame, count: int) -> pd.DataFrame:
     weight = ranked["kind"].map(IMPORTANCE) * (0.5 + 0.5 * ranked["size"] / largest)
     score = weight * REPEAT ** ranked.groupby("kind").cumcount()
     best = score.sort_values(ascending=False, kind="stable").index[:count]
-    return events.loc[best].sort_values("month", kind="stable")
+    return events.loc[best].sort_index().sort_values("month", kind="stable")
 
 
 def _table(title: str, *columns: str, numbers: int = 0) -> Table:

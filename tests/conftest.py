@@ -151,7 +151,7 @@ def _months(rng: np.random.Generator, months: int) -> Rows:
             name: int(share * grow * 1e9 * (1 + rng.random()))
             for name, share in (
                 ("lab_revenue_usd", 0.2), ("cloud_revenue_usd", 3), ("chip_revenue_usd", 6),
-                ("capex_usd", 10), ("ai_capex_hyperscalers_usd", 8), ("equity_raised_usd", 0.4),
+                ("capex_usd", 10), ("ai_capex_hyperscalers_usd", 8), ("equity_raised_usd", 0.6),
                 ("strategic_equity_usd", 0.2), ("loans_drawn_usd", 0.3),
                 ("parent_funding_usd", 0.2),
             )

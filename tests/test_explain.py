@@ -90,7 +90,7 @@ def test_money_adds_up_over_merged_months(lines):
 def test_terms_of_deals_and_rounds(lines):
     assert (
         "  - Ada signs 5 H100e with Neo; 20% prepaid; leaving costs 40% of what remains; "
-        "exclusive; reservations: buyer $2.40, seller $2.00."
+        "exclusive; buyer would pay at most $2.40, seller wants at least $2.00."
     ) in lines
     assert (
         "  - Ada's round fails; $1B pre-money, $1.1B post-money; 9.0% dilution; 2 tranches; "
