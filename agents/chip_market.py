@@ -14,6 +14,10 @@ from .economy import Economy
 from .strategies.rationing import BuyerView
 
 
+_CHIP_BUDGET_SHARE = 0.85  # of a month's capital budget; the rest builds halls
+_ORDER_MONTHS = 5  # of that budget in open orders at most
+
+
 def deliver_chips(economy: Economy) -> None:
     """Ship what capacity and lead time allow; scarce supply is rationed (phase 2)."""
     for maker in economy.chipmakers.values():
@@ -128,18 +132,19 @@ def order_chips(economy: Economy, lab_trend: float) -> None:
 
 
 def _affordable_h100e(cloud: Cloud, wanted: float) -> float:
-    """What equity for the unlent part allows; parents pay for hyperscalers."""
-    if cloud.backed or wanted <= 0:
-        return wanted
+    """What own funds allow: a parent's for hyperscalers, equity beside loans for neoclouds."""
     market = cloud.market
     shares = cloud.maker_shares()
     price = sum(w * market.mixes[m].price_usd_per_h100e for m, w in shares.items())
-    if price <= 0:
+    if wanted <= 0 or price <= 0:
         return 0.0
+    open_orders = sum(o.left_h100e * o.price_usd_per_h100e - o.deposit_usd for o in cloud.orders)
+    if cloud.backed:
+        budget = _CHIP_BUDGET_SHARE * cloud.capital_budget_usd
+        return min(wanted, max(0.0, _ORDER_MONTHS * budget - open_orders) / price)
     leverage = cloud.debt_usd / cloud.plant_usd if cloud.plant_usd > 0 else 1.0
     loan = cloud.borrowing_rule.loan_share(market.rules.world.credit.loan_to_value, leverage)
     inflow = max(0.0, -cloud.mean_outflow_usd)
-    open_orders = sum(o.left_h100e * o.price_usd_per_h100e - o.deposit_usd for o in cloud.orders)
     # equity for open orders falls due over the lead time, out of cash and earnings until then
     equity = cloud.cash_usd + 4 * inflow - (1 - loan) * open_orders - 2 * max(
         0.0, cloud.mean_outflow_usd

@@ -19,6 +19,8 @@ from .strategies.pricing import CloudPricing, PricingView
 
 _DEPRECIATION_MONTHS = 72
 _OPENING_LIFE_MONTHS = 48  # what opening plant has left
+_HALL_BUDGET_SHARE = 0.35  # of the capital budget one lead time ahead
+_ANCHOR_PREMIUM = 0.3  # exponent of the brand premium in quotes to labs
 _RETIREMENT_MONTHS = 18  # a generation leaves the fleet over this time
 
 
@@ -124,6 +126,13 @@ class Cloud(Firm):
     def leases(self) -> bool:
         """Whether data centres are rented rather than built: neoclouds own chips alone."""
         return self.spec.kind == "neocloud"
+
+    @property
+    def capital_budget_usd(self) -> float:
+        """What a month's investment may cost: parent's money, own inflow, spare cash over a year."""
+        inflow = max(0.0, -self.mean_outflow_usd)
+        spare = (self.cash_usd + self.purse_usd) / 12
+        return self.parent_funding_usd_per_month() + inflow + spare
 
     @property
     def plant_usd(self) -> int:
@@ -353,10 +362,12 @@ class Cloud(Firm):
         need = building.power_margin * (self.used_mw + new)
         total = self.energised_mw + sum(p.mw for p in self.projects)
         cap = self.energised_mw * exp(power.growth_cap_per_year * lead / 12)
-        order = min(need, cap) - total
-        order = min(order, max(20.0, 0.08 * self.energised_mw))
-        if order > 1:
-            self.projects.append(PowerProject(market.month + lead, order))
+        gap = min(need, cap) - total
+        if not self.leases:
+            halls = _HALL_BUDGET_SHARE * self.capital_budget_usd
+            gap = min(gap, 4 * halls / power.shell_cost_usd_per_mw)
+        if gap > 4:
+            self.projects.append(PowerProject(market.month + lead, gap / 4))
         elif total > 1.1 * need:
             for project in self.projects:
                 if project.due > market.month + 4:
@@ -364,16 +375,20 @@ class Cloud(Firm):
 
     # -- prices -------------------------------------------------------------------------------
 
-    def pricing_view(self, workload: str) -> PricingView:
-        """What the cloud knows when it sets a workload's prices."""
+    def pricing_view(self, workload: str, *, anchor: bool = False) -> PricingView:
+        """What the cloud knows when it sets a workload's prices.
+
+        anchor: for a lab's large order, on which brand and service earn less
+        """
         market = self.market
         book = market.rental[workload]
+        premium = self.spec.brand_premium / market.mean_premium
         return PricingView(
             market.user_cost,
             book.contract_price,
             book.spot_price,
             self.list_price[workload],
-            self.spec.brand_premium / market.mean_premium,
+            premium**_ANCHOR_PREMIUM if anchor else premium,
             self.utilisation,
             market.draws.uniform("list_price", self.name, month=market.month, item=workload),
         )

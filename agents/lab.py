@@ -151,7 +151,7 @@ class Lab(Firm):
             high = max(high, total)  # before revenue, training is limited by money alone
         training = max(low, min(high, total - inference))
         now = self.got["inference"] + self.got["training"]
-        ceiling = now * 1.16**horizon + 6e3 * horizon  # nobody grows faster than that
+        ceiling = now * 1.14**horizon + 3e3 * horizon  # nobody grows faster than that
         inference = min(inference, ceiling)
         self.target = {"training": min(training, ceiling - inference), "inference": inference}
 
@@ -167,7 +167,7 @@ class Lab(Firm):
         """
         market, spec = self.market, self.spec
         funding = market.rules.world.funding
-        months = 13.0
+        months = 15.0
         revenue = self.recurring_usd[-1] if self.recurring_usd else 0.0
         ahead = exp(max(-0.05, min(0.12, 0.6 * self.need_trend)) * 6)
         funds = self.cash_usd + self.funds_due_usd

@@ -116,7 +116,7 @@ class Procurement:
             maker, available = self._available(cloud, workload)
             if available < min(wanted, 50.0):
                 continue
-            quote = cloud.pricing_rule.quote(cloud.pricing_view(workload))
+            quote = cloud.pricing_rule.quote(cloud.pricing_view(workload, anchor=True))
             utility = -_PRICE_SENSITIVITY * log(max(0.01, quote))
             utility += 0.7 * log(min(1.0, available / wanted))
             utility += rules.incumbent_advantage * 3 * (cloud.name in incumbents)
@@ -154,7 +154,7 @@ class Procurement:
                     continue
                 _, available = self._available(rival, workload)
                 if available > _NEVER_WAIT_BELOW * lab.target[workload]:
-                    quote = rival.pricing_rule.quote(rival.pricing_view(workload))
+                    quote = rival.pricing_rule.quote(rival.pricing_view(workload, anchor=True))
                     prices.append(_RIVAL_MARGIN * quote)
         if workload == "inference":
             service = market.world.service_usd_per_h100e_month(market.rules)
@@ -172,7 +172,7 @@ class Procurement:
     ) -> Talk:
         rules = economy.market.rules.world.bargaining
         buyer = buyer_stance(lab, cloud, h100e, outside)
-        seller = seller_stance(cloud, lab, cloud.pricing_view(workload), h100e)
+        seller = seller_stance(cloud, lab, cloud.pricing_view(workload, anchor=True), h100e)
         return Talk(buyer, seller, rules.rounds_per_month * rules.deadline_months)
 
     # -- talking ------------------------------------------------------------------------------
@@ -193,7 +193,7 @@ class Procurement:
                 talk.revise(
                     buyer_stance(lab, cloud, negotiation.h100e, outside),
                     seller_stance(
-                        cloud, lab, cloud.pricing_view(request.workload), negotiation.h100e
+                        cloud, lab, cloud.pricing_view(request.workload, anchor=True), negotiation.h100e
                     ),
                 )  # fmt: skip
             outcome = talk.outcome or talk.advance(rules.rounds_per_month)
@@ -343,7 +343,7 @@ class Procurement:
             outside = _best_rival_quote(economy, lab, contract)
             fee = contract.termination_fee_share * remaining
             moving = rules.switching_cost_months * contract.h100e * HOURS_PER_MONTH * outside
-            if outside * hours + fee + moving < 0.95 * remaining and fee < 0.5 * lab.cash_usd:
+            if outside * hours + fee + moving < 0.90 * remaining and fee < 0.5 * lab.cash_usd:
                 terminate(economy, contract, round(fee), "price")
                 self.paused.pop((lab.name, contract.workload), None)
                 return
@@ -357,7 +357,7 @@ def _best_rival_quote(economy: Economy, lab: Lab, contract: ComputeContract) -> 
             continue
         if cloud.pool[contract.workload] < 0.5 * contract.h100e:
             continue
-        view = cloud.pricing_view(contract.workload)
+        view = cloud.pricing_view(contract.workload, anchor=True)
         best = min(best, cloud.pricing_rule.quote(view))
     return best
 

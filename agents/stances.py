@@ -25,6 +25,7 @@ _FLEXIBILITY = 0.02  # of the price, per year of term that cannot be left for fr
 _SECURITY = 0.05  # of the price, per year of term, when capacity is short
 _RELETTING = 0.8  # of the one-year price that capacity fetches if this lab does not sign
 _STRANDING = 0.02  # of cost, per year by which a term falls short of five
+_MITIGATION = 0.6  # of a failed buyer's capacity that is let again
 _EXCLUSIVITY_COST = 0.04  # of the price, to the buyer
 _EXCLUSIVITY_GAIN = 0.02  # of the price, to the seller
 _LONG_TERM_YEARS = 5.0
@@ -112,6 +113,7 @@ def seller_stance(cloud: Cloud, lab: Lab, view: PricingView, h100e: float) -> St
     rules, credit = market.rules.world.bargaining, market.rules.world.credit
     items, (years, decay, _) = menu(rules), factors(rules)
     risk = credit.default_probability_per_year[lab.credit_rating]  # type: ignore[index]
+    severity = credit.expected_loss_given_default * (1 - _MITIGATION)
     full = max(0.0, min(1.0, (cloud.utilisation - 0.6) / 0.35))
     relet = _RELETTING * full * cloud.pricing_rule.quote(view)
     cost = 0.92 * market.user_cost
@@ -120,7 +122,7 @@ def seller_stance(cloud: Cloud, lab: Lab, view: PricingView, h100e: float) -> St
     intercepts, slopes = [], []
     for i, terms in enumerate(items):
         alternative = max(cost, relet * decay[i])
-        loss = min(0.6, risk * credit.expected_loss_given_default * years[i] / 2)
+        loss = min(0.6, risk * severity * years[i] / 2)
         loss *= (1 - terms.prepaid_share) * (1.2 - 0.4 * terms.take_or_pay_share)
         stranding = _STRANDING * max(0.0, _LONG_TERM_YEARS - years[i]) * (1 - full)
         gain = _EXCLUSIVITY_GAIN if terms.exclusive else 0.0

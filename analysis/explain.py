@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import difflib
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import groupby
@@ -22,7 +23,11 @@ if TYPE_CHECKING:
 
 MOST_PURPOSES: Final = 3  # named of each month's payments
 FULL_RUNWAY: Final = 999.0  # stands for "no outflow"
-_DEAL: Final = {"NO_ZONE": "no package suits both", "IMPASSE": "talks ran out of time"}
+_NO_DEAL: Final = {
+    "NO_ZONE": "no package suits both",
+    "IMPASSE": "talks ran out of time",
+    "LOST": "another offer won",
+}
 
 
 def story(scenario: Scenario, seed: int, firm: str) -> Iterator[str]:
@@ -104,16 +109,16 @@ def _chapters(tables: Tables, firm: str) -> list[Chapter]:
         own[column].to_dict() for column in ("cash_usd", "runway_months", "arrears_usd")
     )
     concerned = events[_concerns(events, firm)]
-    news: dict[int, list[str]] = {}
+    happened: dict[int, list[dict[str, Any]]] = {}
     for event in records(concerned):
-        news.setdefault(int(event["month"]), []).append(_sentence(event, firm))
+        happened.setdefault(int(event["month"]), []).append(event)
     inward = _sums(flows[flows["payee"] == firm], "payer")
     outward = _sums(flows[flows["payer"] == firm], "payee")
     failed = concerned[(concerned["kind"] == "default") & (concerned["firm"] == firm)]["month"]
     end = int(failed.min()) if len(failed) else None
     chapters = []
     for month, date in zip(tables["months"]["month"], tables["months"]["date"], strict=True):
-        told = _without_repeats(news.get(month, []))
+        told = _sentences(happened.get(month, []), firm)
         if arrears.get(month, 0) > 0:
             open_dues = usd(arrears[month])
             told.append(f"{firm} could not pay all that was due: {open_dues} stayed open.")
@@ -197,16 +202,32 @@ def _sums(flows: pd.DataFrame, party: str) -> dict[int, Payments]:
 
 
 def _concerns(events: pd.DataFrame, firm: str) -> pd.Series:
-    """Events of the firm or towards it."""
-    return (events["firm"] == firm) | (events["counterparty"] == firm)
+    """Events of the firm, towards it, and rounds that it bid in."""
+    bid = events["kind"].str.startswith("round_") & events["details"].str.contains(
+        json.dumps(firm, ensure_ascii=True), regex=False
+    )
+    return (events["firm"] == firm) | (events["counterparty"] == firm) | bid
 
 
-def _without_repeats(sentences: list[str]) -> list[str]:
-    """Each sentence once, with a count where it came more often."""
+def _sentences(events: list[dict[str, Any]], firm: str) -> list[str]:
+    """A month's events in sentences; repeats are counted, tranches from many put into one."""
+    paid = [e for e in events if e["kind"] == "tranche_paid" and e["firm"] == firm]
+    paid = paid if len(paid) > 1 else []
     counts: dict[str, int] = {}
-    for sentence in sentences:
-        counts[sentence] = counts.get(sentence, 0) + 1
+    for event in events:
+        sentence = _tranches(paid) if event in paid else _sentence(event, firm)
+        counts[sentence] = counts.get(sentence, 0) + (event not in paid[1:])
     return [s if n == 1 else f"{s[:-1]} ({n} times)." for s, n in counts.items()]
+
+
+def _tranches(paid: list[dict[str, Any]]) -> str:
+    """Tranches that several investors pay, the largest named."""
+    ranked = sorted(paid, key=lambda event: (-event["amount_usd"], event["counterparty"]))
+    named = [f"{e['counterparty']} ({usd(e['amount_usd'])})" for e in ranked[:MOST_PURPOSES]]
+    if more := len(ranked) - len(named):
+        named.append(f"{more} other{'s'[: more != 1]}")
+    total = sum(event["amount_usd"] for event in paid)
+    return f"Tranches of {usd(total)} are paid by {listed(named)}."
 
 
 def _sentence(event: Mapping[str, Any], firm: str) -> str:
@@ -224,9 +245,9 @@ def _sentence(event: Mapping[str, Any], firm: str) -> str:
         case "contract_signed":
             terms = _contract_terms(details)
         case "round_closed" | "round_refused" | "round_failed":
-            terms = _round_terms(details)
+            terms = _round_terms(details, words)
         case "switch" | "chip_switch":
-            terms = _switch_terms(details)
+            terms = _switch_terms(details, words)
         case _:
             terms = []
     return words.rstrip(". ") + "".join(f"; {term}" for term in terms) + "."
@@ -245,7 +266,7 @@ def _refusal(event: Mapping[str, Any], details: Mapping[str, Any]) -> str:
     size, gap = number(details, "h100e"), least - most
     what = f" on {h100e(size)} of {details.get('workload', 'compute')}" if size else ""
     outcome = str(details.get("outcome", ""))
-    why = _DEAL.get(outcome, outcome.lower().replace("_", " ") or "no agreement")
+    why = _NO_DEAL.get(outcome, outcome.lower().replace("_", " ") or "no agreement")
     rounds = number(details, "rounds")
     length = f" after {rounds:.0f} round{'s'[: rounds != 1]}" if rounds else ""
     apart = f"a gap of {price(gap)}" if gap > 0 else f"a zone of {price(-gap)} left unused"
@@ -266,24 +287,25 @@ def _contract_terms(details: Mapping[str, Any]) -> list[str]:
     return terms
 
 
-def _round_terms(details: Mapping[str, Any]) -> list[str]:
+def _round_terms(details: Mapping[str, Any], words: str) -> list[str]:
     terms = []
-    before, after = number(details, "pre_money_usd"), number(details, "post_money_usd")
-    if before and after:
-        terms.append(f"{usd(before)} pre-money, {usd(after)} post-money")
+    if (before := number(details, "pre_money_usd")) and "pre-money" not in words:
+        terms.append(f"{usd(before)} pre-money")
+    if after := number(details, "post_money_usd"):
+        terms.append(f"{usd(after)} post-money")
     if dilution := number(details, "dilution"):
         terms.append(f"{dilution:.1%} dilution")
     if (tranches := number(details, "tranches")) and tranches > 1:
         terms.append(f"{tranches:.0f} tranches")
-    if isinstance(reason := details.get("reason"), str) and reason:
+    if isinstance(reason := details.get("reason"), str) and reason not in words:
         terms.append(reason)
-    return terms + _reservations(details, usd)
+    return terms + ([] if "at most" in words else _reservations(details, usd))
 
 
-def _switch_terms(details: Mapping[str, Any]) -> list[str]:
-    old, new = details.get("from"), details.get("to")
-    terms = [f"{details.get('workload', 'overall')}, from {old} to {new}"] if old and new else []
-    terms += [f"reason: {details['reason']}"] if details.get("reason") else []
+def _switch_terms(details: Mapping[str, Any], words: str) -> list[str]:
+    old, new, reason = (str(details.get(key) or "") for key in ("from", "to", "reason"))
+    told = old in words and new in words and reason in words
+    terms = [] if told else [f"from {old} to {new}", f"reason: {reason}"]
     return terms + (["forced by a default"] if details.get("forced") else [])
 
 

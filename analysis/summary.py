@@ -76,26 +76,30 @@ def cash_table(tables: Tables, firms: pd.DataFrame) -> Table:
 
 
 def switching_table(tables: Tables, firms: pd.DataFrame) -> Table:
-    """Changes of main supplier, by lab and month; labs that stayed are named below."""
+    """The latest changes of main supplier of each lab, as many as fit; the others are named below.
+
+    The last new supplier of a lab is its main supplier at the end.
+    """
     date = _dates(tables)
-    turns = switches(tables)
     labs = firms[firms["took_part"] & (firms["role"] == "lab")].sort_values("firm")
-    supplier = dict(zip(labs["firm"], labs["last_main_supplier"], strict=True))
-    table = _table("Switching", "Lab", "From", "To", "Month", "Reason", "At the end")
+    turns = switches(tables).sort_values(["lab", "month"], kind="stable")
+    counts = turns["lab"].value_counts().to_dict()
+    latest = turns.groupby("lab").tail(max(1, MOST_ROWS // max(1, len(counts))))
+    columns = ("Lab", "Switches", "The latest", "From", "To", "Reason")
+    table = _table("Main suppliers", *columns)
     shown = ""
-    for turn in records(turns.sort_values(["lab", "month"], kind="stable").head(MOST_ROWS)):
+    for turn in records(latest.head(MOST_ROWS)):
         lab = turn["lab"]
-        reason = f"{turn['reason']} (forced)" if turn["forced"] else turn["reason"]
-        month = _date(date, turn["month_from"])
-        first = (lab, supplier.get(lab) or "-") if lab != shown else ("", "")
-        table.add_row(first[0], turn["from"], turn["to"], month, reason, first[1])
+        reason = f"{turn['reason']}, forced" if turn["forced"] else turn["reason"]
+        first = ("", "") if lab == shown else (lab, str(counts[lab]))
+        table.add_row(*first, _date(date, turn["month_from"]), turn["from"], turn["to"], reason)
         shown = lab
     stayed = [
-        f"{lab} ({name})" if name else str(lab)
-        for lab, name in supplier.items()
-        if lab not in set(turns["lab"])
+        f"{lab} ({supplier})" if supplier else str(lab)
+        for lab, supplier in zip(labs["firm"], labs["last_main_supplier"], strict=True)
+        if lab not in counts
     ]
-    notes = [_more(len(turns) - MOST_ROWS, "switch", "switches")]
+    notes = [_more(len(counts) - latest.head(MOST_ROWS)["lab"].nunique(), "lab", "labs")]
     notes += [f"No switch: {', '.join(stayed)}" if stayed else ""]
     table.caption = _note("; ".join(filter(None, notes)))
     return table

@@ -11,6 +11,7 @@ from math import exp
 from ..scenarios.schema import Renters, Scenario
 from .randomness import Draws
 
+_LARGEST_RESERVED_SHARE = 0.8  # of rentable capacity on one-year terms
 _PRICE_RANGE_FLOOR = 0.01  # $/H100e-hour, keeps powers finite
 
 
@@ -74,7 +75,7 @@ class RentalBook:
         wanted = renters.reserved_share * self.demand_h100e(renters, spot_equivalent, factor)
         before = self.reserved_h100e
         moved = before + (wanted - before) / renters.reserved_adjustment_months
-        self.reserved_h100e = max(0.0, min(moved, 0.88 * pool_h100e))
+        self.reserved_h100e = max(0.0, min(moved, _LARGEST_RESERVED_SHARE * pool_h100e))
         # a twelfth of the rentals falls due each month and is signed anew
         self.signed_h100e = max(0.0, self.reserved_h100e - before * 11 / 12)
 

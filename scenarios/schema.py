@@ -172,11 +172,11 @@ class Bargaining(Section):
     deadline_months: Annotated[int, Field(ge=1, le=24)] = 4
     shortlist: Annotated[int, Field(ge=1, le=20)] = 3
     choice_noise: NonNegative = 0.25  # scale of the logit in the shortlist
-    incumbent_advantage: NonNegative = 0.15  # in log price
+    incumbent_advantage: NonNegative = 0.35  # in log price
     term_months: tuple[int, ...] = (12, 36, 60)
     prepaid_shares: tuple[Share, ...] = (0.0, 0.20)
     take_or_pay_shares: tuple[Share, ...] = (0.8, 1.0)
-    termination_fee_shares: tuple[Share, ...] = (0.4, 0.7)
+    termination_fee_shares: tuple[Share, ...] = (0.6, 0.9)
     allow_exclusivity: bool = True
     switching_cost_months: NonNegative = 3.0  # of double running
     price_decay_expected_per_year: NonNegative = 0.28

@@ -93,7 +93,7 @@ def test_terms_of_deals_and_rounds(lines):
         "exclusive; buyer would pay at most $2.40, seller wants at least $2.00."
     ) in lines
     assert (
-        "  - Ada's round fails; $1B pre-money, $1.1B post-money; 9.0% dilution; 2 tranches; "
+        "  - Ada's round fails; $1B pre-money; $1.1B post-money; 9.0% dilution; 2 tranches; "
         "too few bids."
     ) in lines
 
@@ -110,6 +110,36 @@ def test_the_other_side_hears_of_it_too(tables):
     assert any("In $26M: compute from Ada $26M" in line for line in lines)
 
 
+def test_what_the_words_say_is_not_said_again(build, row):
+    tables = build(
+        firms=[ada(0), {"month": 0, "firm": "MGX", "role": "investor"}],
+        events=[
+            row(0, "switch", "Ada", text="Ada moves from A to B (price)", from_="A", to="B",
+                reason="price", forced=True),
+            row(0, "round_closed", "Ada", counterparty="Fund", text="Ada raises $1B at $9B "
+                "pre-money", pre_money_usd=9e9, post_money_usd=1e10, bids={"Fund": 1, "MGX": 2}),
+        ],
+    )  # fmt: skip
+    lines = list(tell(tables, "Ada", "lab"))
+    assert "  - Ada moves from A to B (price); forced by a default." in lines
+    assert "  - Ada raises $1B at $9B pre-money; $10B post-money." in lines
+    assert "  - Ada raises $1B at $9B pre-money; $10B post-money." in tell(
+        tables, "MGX", "investor"
+    )
+
+
+def test_tranches_of_many_are_one_sentence(build, row):
+    payers = {"A": 5_000_000, "B": 9_000_000, "C": 1_000_000, "D": 2_000_000, "E": 1_000_000}
+    events = [
+        row(0, "tranche_paid", "Ada", counterparty=name, amount_usd=usd, text=f"{name} pays")
+        for name, usd in payers.items()
+    ]
+    lines = list(tell(build(firms=[ada(0)], events=events), "Ada", "lab"))
+    assert lines[2:] == ["  - Tranches of $18M are paid by B ($9M), A ($5M), D ($2M) and 2 others."]
+    alone = list(tell(build(firms=[ada(0)], events=events[:1]), "Ada", "lab"))
+    assert alone[2:] == ["  - A pays."]
+
+
 def test_an_event_without_words_or_numbers(build, row):
     tables = build(
         firms=[ada(0)],
@@ -123,7 +153,7 @@ def test_an_event_without_words_or_numbers(build, row):
     lines = list(tell(tables, "Ada", "lab"))
     assert "  - Loan signed, Fund: $3M." in lines
     assert "  - Ada gets no offer of compute (2 times)." in lines
-    assert "  - Switch; overall, from A to B; reason: price." in lines
+    assert "  - Switch; from A to B; reason: price." in lines
 
 
 @pytest.mark.parametrize(("name", "nearest"), [("ada", "Ada"), ("Noe", "Neo")])

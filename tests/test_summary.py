@@ -70,8 +70,22 @@ def test_cash_names_the_worst_first(tables):
 def test_switching_tells_from_to_month_and_reason(tables):
     text = printed(closing_summary(tables, SCENARIO)[1:2])
     [line] = lines_with(text, "Ada")
-    assert line == ["Ada", "Hyper", "Neo", "2024-11", "capacity", "(forced)", "Neo"]
+    assert line == ["Ada", "1", "2024-11", "Hyper", "Neo", "capacity,", "forced"]
     assert "No switch: Bob (Neo), In" in text
+
+
+def test_switching_shows_the_latest_of_each_lab(build, row):
+    def moved(month: int, lab: str, to: str) -> dict:
+        return row(month, "switch", lab, workload="overall", from_="X", to=to, month_from=month)
+
+    tables = build(
+        months=9,
+        firms=[firm(0, "Ada"), firm(0, "Bob")],
+        events=[*[moved(m, "Ada", f"S{m}") for m in range(8)], moved(3, "Bob", "T")],
+    )
+    text = printed(closing_summary(tables, SCENARIO)[1:2])
+    assert lines_with(text, "Ada") == [["Ada", "8", "2024-04", "X", "S3"]]
+    assert [word in text for word in ("S2", "S3", "S7", "T")] == [False, True, True, True]
 
 
 def test_prices_at_the_start_and_at_year_ends(tables):
@@ -109,7 +123,7 @@ def test_a_full_run_fits_80_columns(run_tables, made_up_scenario):
     text = printed(closing_summary(run_tables, made_up_scenario))
     assert max(map(len, text.splitlines())) <= COLUMNS
     assert "…" not in text
-    for title in ("Cash", "Switching", "Prices", "Most important events"):
+    for title in ("Cash", "Main suppliers", "Prices", "Most important events"):
         assert title in text
     assert len(text.splitlines()) < 60
 
@@ -124,7 +138,7 @@ def test_at_most_ten_rows_a_table(build, row):
     )
     text = printed(closing_summary(tables, scenario))
     assert "And 20 more firms" in text
-    assert "And 20 more switches" in text
+    assert "And 20 more labs" in text
 
 
 def test_a_run_in_which_nothing_happened(build):
