@@ -15,6 +15,7 @@ from .strategies.rationing import BuyerView
 
 
 _CHIP_BUDGET_SHARE = 0.85  # of a month's capital budget; the rest builds halls
+_RESERVE_MONTHS = 3  # of running cost and debt service that a neocloud keeps
 _ORDER_MONTHS = 5  # of that budget in open orders at most
 
 
@@ -145,10 +146,10 @@ def _affordable_h100e(cloud: Cloud, wanted: float) -> float:
     leverage = cloud.debt_usd / cloud.plant_usd if cloud.plant_usd > 0 else 1.0
     loan = cloud.borrowing_rule.loan_share(market.rules.world.credit.loan_to_value, leverage)
     inflow = max(0.0, -cloud.mean_outflow_usd)
-    # equity for open orders falls due over the lead time, out of cash and earnings until then
-    equity = cloud.cash_usd + 4 * inflow - (1 - loan) * open_orders - 2 * max(
-        0.0, cloud.mean_outflow_usd
-    )
+    # equity for open orders falls due over the lead time, out of cash and earnings until then;
+    # some months of running cost and debt service stay at hand
+    reserve = _RESERVE_MONTHS * (cloud.running_cost_usd + cloud.debt_service_usd)
+    equity = cloud.cash_usd + 3 * inflow - (1 - loan) * open_orders - reserve
     return max(0.0, min(wanted, 0.5 * equity / ((1 - loan) * price)))
 
 

@@ -7,6 +7,7 @@ from typing import ClassVar, NamedTuple
 
 import mesa
 
+from ..market.chips import user_cost_usd_per_h100e_hour
 from ..market.contracts import ChipOrder, Loan
 from ..market.ledger import WORLD, Account
 from ..market.market import WORKLOADS, Market
@@ -19,6 +20,8 @@ from .strategies.pricing import CloudPricing, PricingView
 
 _DEPRECIATION_MONTHS = 72
 _OPENING_LIFE_MONTHS = 48  # what opening plant has left
+_NO_ORDERS_BELOW = 0.75  # one-year price over user cost at which speculation stops
+_FULL_ORDERS_RANGE = 0.35  # above it, until orders are unrestrained
 _HALL_BUDGET_SHARE = 0.35  # of the capital budget one lead time ahead
 _ANCHOR_PREMIUM = 0.3  # exponent of the brand premium in quotes to labs
 _RETIREMENT_MONTHS = 18  # a generation leaves the fleet over this time
@@ -93,6 +96,7 @@ class Cloud(Firm):
         self.list_price = dict.fromkeys(
             WORKLOADS, renters.opening_list_price_usd_per_h100e_hour * min(1.2, premium / 1.6)
         )
+        self.debt_service_usd = 0.0  # of the month
         self.running_cost_usd = 0.0  # power, operation and rent of the month
         self.depreciation_usd = 0.0  # a month
         self.added_depreciation_usd = 0.0  # of that, on plant bought since the start
@@ -321,6 +325,7 @@ class Cloud(Firm):
                 exp(building.order_growth_cap_per_year / 2),
             )
         )
+        wanted *= 1 - self.rental_share() * (1 - self.return_gate())
         horizon = self.market.month + round(months)
         coming = sum(p.mw for p in self.projects if p.due <= horizon)
         kw = self._new_kw_per_h100e()
@@ -328,6 +333,37 @@ class Cloud(Firm):
         wanted = max(0.0, min(wanted, room))
         self.smoothed_order += (max(wanted, 0.2 * self.smoothed_order) - self.smoothed_order) / 6
         return wanted
+
+    def rental_share(self) -> float:
+        """Share of what it sells that is rented out without a long contract."""
+        labs, rental, captive = self._sold_h100e()
+        sold = labs + rental + captive
+        return rental / sold if sold > 0 else 0.0
+
+    def return_gate(self) -> float:
+        """0 when one-year prices do not earn the cloud's required return, 1 when they do.
+
+        Capacity that is built on speculation has to pay (macro loop, section 2: ROI gate).
+        """
+        market = self.market
+        building = market.rules.world.building
+        wanted = (
+            building.required_return_neocloud
+            if self.leases
+            else building.required_return_hyperscaler
+        )
+        shares = self.maker_shares()
+        cost = sum(
+            w
+            * user_cost_usd_per_h100e_hour(
+                market.rules, market.mixes[m], wanted, market.world.power_price_usd_per_mwh
+            )
+            for m, w in shares.items()
+        )
+        price = 0.5 * sum(book.contract_price for book in market.rental.values())
+        if cost <= 0:
+            return 0.0
+        return max(0.0, min(1.0, (price / cost - _NO_ORDERS_BELOW) / _FULL_ORDERS_RANGE))
 
     def _new_kw_per_h100e(self) -> float:
         """Power of what it buys now."""
@@ -358,7 +394,8 @@ class Cloud(Firm):
             return
         lead = self.lead_months
         forecast = self.forecast_h100e(lab_trend, 0.8 * lead)
-        new = max(0.0, forecast - self.h100e) * self._new_kw_per_h100e() / 1000
+        gate = 1 - self.rental_share() * (1 - self.return_gate())
+        new = gate * max(0.0, forecast - self.h100e) * self._new_kw_per_h100e() / 1000
         need = building.power_margin * (self.used_mw + new)
         total = self.energised_mw + sum(p.mw for p in self.projects)
         cap = self.energised_mw * exp(power.growth_cap_per_year * lead / 12)
