@@ -116,6 +116,9 @@ class Firm(mesa.Agent):  # type: ignore[misc]
     def refresh_runway(self) -> None:
         """Months until cash and committed money are used up (design, section 12)."""
         outflow = self.mean_outflow_usd
+        if self.arrears_usd > 0:
+            self.runway_months = 0.0
+            return
         if outflow <= 0:
             self.runway_months = NO_BURN_RUNWAY_MONTHS
             return

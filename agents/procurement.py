@@ -19,7 +19,7 @@ _PRICE_SENSITIVITY = 3.0
 _PAUSE_MONTHS = 1  # after a request came to nothing
 _RIVAL_MARGIN = 1.05  # a quote is an asking price; what a rival would settle at is near it
 _NEVER_WAIT_BELOW = 0.6  # of the wanted volume a cloud must be able to deliver
-_HISTORY_MONTHS = 3  # months in a row before a new main supplier counts as a switch
+_LASTING_TIE = 0.7  # to the main supplier, between contracts too
 
 
 @dataclass(slots=True, eq=False)
@@ -106,7 +106,7 @@ class Procurement:
         market = economy.market
         rules = market.rules.world.bargaining
         bound = lab.exclusive_cloud(workload)
-        incumbents = {c.cloud for c in market.book.by_lab.get(lab.name, ())}
+        ties = _attachment(economy, lab)
         scored = []
         for cloud in economy.living_clouds():
             if cloud.frozen or (bound is not None and cloud.name != bound):
@@ -119,8 +119,9 @@ class Procurement:
             quote = cloud.pricing_rule.quote(cloud.pricing_view(workload, anchor=True))
             utility = -_PRICE_SENSITIVITY * log(max(0.01, quote))
             utility += 0.7 * log(min(1.0, available / wanted))
-            utility += rules.incumbent_advantage * 3 * (cloud.name in incumbents)
-            utility += _SAME_GROUP_ADVANTAGE * 3 * (cloud.group == lab.group)
+            bonus = rules.incumbent_advantage * ties.get(cloud.group, 0.0)
+            bonus += _SAME_GROUP_ADVANTAGE * (cloud.group == lab.group)
+            utility += _PRICE_SENSITIVITY * bonus
             # the extreme-value draw makes the choice a logit
             utility += rules.choice_noise * _PRICE_SENSITIVITY * market.draws.gumbel(
                 "shortlist", lab.name, cloud.name, market.month, workload
@@ -202,7 +203,15 @@ class Procurement:
             elif outcome is not None:
                 self._refuse(economy, request, negotiation, str(outcome))
         if signed:
-            best = min(signed, key=lambda n: (n.talk.package.price, n.cloud))  # type: ignore[union-attr]
+            ties = _attachment(economy, lab)
+            advantage = rules.incumbent_advantage
+
+            def cost(n: Negotiation) -> tuple[float, str]:
+                assert n.talk.package is not None
+                group = economy.clouds[n.cloud].group
+                return n.talk.package.price * (1 - advantage * ties.get(group, 0.0)), n.cloud
+
+            best = min(signed, key=cost)
             for negotiation in list(request.talks):
                 if negotiation is not best:
                     self._refuse(economy, request, negotiation, "LOST")
@@ -347,6 +356,20 @@ class Procurement:
                 terminate(economy, contract, round(fee), "price")
                 self.paused.pop((lab.name, contract.workload), None)
                 return
+
+
+def _attachment(economy: Economy, lab: Lab) -> dict[str, float]:
+    """Shares of the lab's contracted capacity by group: software and data sit with suppliers."""
+    held: dict[str, float] = {}
+    for contract in economy.market.book.by_lab.get(lab.name, ()):
+        group = economy.clouds[contract.cloud].group
+        held[group] = held.get(group, 0.0) + contract.delivered_h100e
+    total = sum(held.values())
+    ties = {g: h / total for g, h in held.items()} if total > 0 else {}
+    main = lab.main_supplier.get("overall")
+    if main is not None:  # what is built for a supplier outlasts a contract
+        ties[main] = max(_LASTING_TIE, ties.get(main, 0.0))
+    return ties
 
 
 def _best_rival_quote(economy: Economy, lab: Lab, contract: ComputeContract) -> float:

@@ -60,7 +60,7 @@ _INFERENCE: Final = (
     ("required_inference_h100e", "Required", PINK),
 )
 _DEMAND: Final = (
-    ("demand_usd_per_month", "Demand at opening prices", PINK),
+    ("demand_service_units", "Demand at opening prices", PINK),
     ("lab_revenue_usd", "Lab revenue", BLUE),
 )
 _USE: Final = (

@@ -42,7 +42,7 @@ MONTHS: Final[Columns] = (
         "delivered_mw",
         "utilisation",
         "unmet_demand_share",
-        "demand_usd_per_month",
+        "demand_service_units",
         "required_inference_h100e",
     ),
     *_of(

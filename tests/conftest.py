@@ -170,7 +170,7 @@ def _months(rng: np.random.Generator, months: int) -> Rows:
             "required_inference_h100e": 1.8e5 * grow**1.5, "promised_mw": 50 * grow,
             "delivered_mw": 40 * grow, "utilisation": 0.93 + 0.04 * np.sin(month / 5),
             "unmet_demand_share": max(0.0, 0.05 * np.sin(month / 7)),
-            "demand_usd_per_month": 2.2e8 * grow, "sentiment": float(mood[month]),
+            "demand_service_units": 2.2e8 * grow, "sentiment": float(mood[month]),
             "base_rate_per_year": 0.05, "hhi_labs": 0.5, "hhi_clouds": 0.2, "hhi_chips": 0.6,
         } | money  # fmt: skip
 

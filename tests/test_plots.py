@@ -98,7 +98,7 @@ def test_chips_have_a_panel_a_maker(figures, run_tables):
 def test_capacity_is_the_table(figures, run_tables):
     figure, months = figures["capacity_and_demand"], run_tables["months"]
     assert holds(panel(figure, "Data-centre power"), months["installed_mw"].to_numpy() / 1e3)
-    demand = months["demand_usd_per_month"].to_numpy() / 1e9
+    demand = months["demand_service_units"].to_numpy() / 1e9
     assert holds(panel(figure, "Demand"), demand)
     assert holds(panel(figure, "Use of capacity"), months["utilisation"].to_numpy())
 
