@@ -427,14 +427,16 @@ class Cloud(Firm):
             self.list_price[workload],
             premium**_ANCHOR_PREMIUM if anchor else premium,
             self.utilisation,
-            market.draws.uniform("list_price", self.name, month=market.month, item=workload),
         )
 
     def review_prices(self) -> None:
         """Change list prices, in steps and seldom."""
         for workload in WORKLOADS:
             view = self.pricing_view(workload)
-            price = self.pricing_rule.list_price(view)
+            draw = self.market.draws.uniform(
+                "list_price", self.name, month=self.market.month, item=workload
+            )
+            price = self.pricing_rule.list_price(view, draw)
             if price != view.list_price:
                 self.list_price[workload] = price
                 kind = "list_price_cut" if price < view.list_price else "list_price_rise"

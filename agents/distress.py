@@ -113,7 +113,7 @@ def liquidate(economy: Economy, firm: Firm, reason: str) -> None:
     cash = firm.cash_usd
     paid = waterfall(cash - min(cash, proceeds), {"fleet": min(cash, proceeds)}, claims)
     for index, (claim, usd) in enumerate(ledger_claims):
-        _pay_claim(economy, claim, paid[index])
+        market.ledger.redeem(claim, paid[index])
         market.ledger.write_off(claim, usd - paid[index])
     for index in range(known, len(claims)):
         market.ledger.pay(Bill(firm.name, claims[index].claimant, paid[index], "liquidation"))
@@ -146,14 +146,6 @@ def _ranked(claim: LedgerClaim, usd: int) -> Claim:
         return Claim(claim.creditor, Rank.SECURED, usd, "fleet", claim.ref)
     rank = Rank.STAFF_AND_TAX if claim.ref == "staff" else Rank.UNSECURED
     return Claim(claim.creditor, rank, usd, None, claim.ref)
-
-
-def _pay_claim(economy: Economy, claim: LedgerClaim, usd: int) -> None:
-    ledger = economy.market.ledger
-    if claim.account is Account.RECEIVABLES:
-        ledger.pay_arrears(claim, usd, "liquidation")
-    else:
-        ledger.redeem(claim, usd)
 
 
 def _reject_contracts(economy: Economy, firm: Firm) -> list[Claim]:

@@ -9,6 +9,7 @@ from .cloud import Cloud
 from .economy import Economy
 
 _SMALLEST_LOAN_USD = 5e6
+_FACILITY_COVER = 1.5  # of what is on order: orders go on while the facility is drawn
 _LENDER_TICKET_SHARE = 0.35  # of a lender's free money, per facility
 _COLLATERAL_HAIRCUT = 0.8  # of replacement cost
 _PENALTY_RATE_PER_YEAR = 0.02  # after a covenant breach
@@ -47,7 +48,10 @@ def _ask_for_facility(economy: Economy, cloud: Cloud) -> None:
     coming = sum(o.left_h100e * o.price_usd_per_h100e - o.deposit_usd for o in cloud.orders)
     leverage = cloud.debt_usd / cloud.plant_usd if cloud.plant_usd > 0 else 1.0
     share = cloud.borrowing_rule.loan_share(credit.loan_to_value, leverage)
-    need = share * coming - sum(loan.undrawn_usd for loan in cloud.loans)
+    undrawn = sum(x.undrawn_usd for x in cloud.loans if market.month < x.draw_until)
+    if undrawn > 0.5 * share * coming:
+        return  # half of what is on order is financed: no need to go to market again
+    need = _FACILITY_COVER * share * coming - undrawn
     if need < _SMALLEST_LOAN_USD:
         return
     lenders = [i for i in economy.investors.values() if i.alive and i.lends]
@@ -122,7 +126,7 @@ def open_loans(economy: Economy) -> None:
         market.ledger.pay(Bill("world", given.lender, amount, "founding", loan.contract_id))
         draw = Bill(given.lender, given.borrower, amount, "loan_draw", loan.contract_id)
         market.ledger.pay(draw)
-        market.ledger.return_capital(given.borrower, amount, loan.contract_id)
+        market.ledger.return_capital(given.borrower, amount)
         _enter(economy, loan)
 
 

@@ -13,6 +13,7 @@ from .cloud import Cloud
 from .economy import Economy
 from .lab import Lab
 from .stances import buyer_stance, menu, seller_stance
+from .strategies.pricing import PricingView
 
 _SAME_GROUP_ADVANTAGE = 1.0  # in log price: a sibling comes first
 _PRICE_SENSITIVITY = 3.0
@@ -51,12 +52,14 @@ class Procurement:
         """No requests."""
         self.requests: dict[tuple[str, str], Request] = {}
         self.paused: dict[tuple[str, str], int] = {}
-        self._capacity: dict[tuple[str, str], float] = {}
+        self._capacity: dict[tuple[str, str], tuple[str, float]] = {}
+        self._views: dict[tuple[str, str], PricingView] = {}
+        self._quotes: dict[str, list[tuple[float, Cloud]]] = {}
 
     def trade(self, economy: Economy) -> None:
         """Plan, ask, talk, sign and leave (phase 4 of the month)."""
         market = economy.market
-        self._capacity.clear()
+        self._look_around(economy)
         for lab in economy.living_labs():
             lab.plan()
             self._consider_leaving(economy, lab)
@@ -66,6 +69,19 @@ class Procurement:
                     self._ask(economy, lab, workload)
         for key in sorted(self.requests):
             self._talk(economy, self.requests[key])
+
+    def _look_around(self, economy: Economy) -> None:
+        """What clouds ask of labs this month, cheapest first, by workload."""
+        self._capacity.clear()
+        self._views.clear()
+        for workload in WORKLOADS:
+            asked = []
+            for cloud in economy.living_clouds():
+                view = cloud.pricing_view(workload, anchor=True)
+                self._views[cloud.name, workload] = view
+                if not cloud.frozen:
+                    asked.append((cloud.pricing_rule.quote(view), cloud.name, cloud))
+            self._quotes[workload] = [(quote, cloud) for quote, _, cloud in sorted(asked, key=lambda row: row[:2])]
 
     # -- asking -------------------------------------------------------------------------------
 
@@ -108,15 +124,14 @@ class Procurement:
         bound = lab.exclusive_cloud(workload)
         ties = _attachment(economy, lab)
         scored = []
-        for cloud in economy.living_clouds():
-            if cloud.frozen or (bound is not None and cloud.name != bound):
+        for quote, cloud in self._quotes[workload]:
+            if bound is not None and cloud.name != bound:
                 continue
             if not cloud.spec.sells and cloud.group != lab.group:
                 continue
             maker, available = self._available(cloud, workload)
             if available < min(wanted, 50.0):
                 continue
-            quote = cloud.pricing_rule.quote(cloud.pricing_view(workload, anchor=True))
             utility = -_PRICE_SENSITIVITY * log(max(0.01, quote))
             utility += 0.7 * log(min(1.0, available / wanted))
             bonus = rules.incumbent_advantage * ties.get(cloud.group, 0.0)
@@ -132,15 +147,15 @@ class Procurement:
 
     def _available(self, cloud: Cloud, workload: str) -> tuple[str, float]:
         """The family of chips with most uncommitted capacity ahead, H100e of the workload."""
-        best, best_h100e = "", 0.0
-        for maker in cloud.families:
-            key = cloud.name, maker
-            if key not in self._capacity:
-                self._capacity[key] = _future_mw(cloud, maker)
-            h100e = self._capacity[key] * cloud.families[maker].per_mw(workload)
-            if h100e > best_h100e:
-                best, best_h100e = maker, h100e
-        return best, best_h100e
+        key = cloud.name, workload
+        if key not in self._capacity:
+            options = [
+                (_future_mw(cloud, maker) * family.per_mw(workload), maker)
+                for maker, family in cloud.families.items()
+            ]
+            h100e, maker = max(options, default=(0.0, ""))
+            self._capacity[key] = maker, h100e
+        return self._capacity[key]
 
     def _outside_price(
         self, economy: Economy, lab: Lab, cloud: Cloud, workload: str
@@ -150,13 +165,12 @@ class Procurement:
         book = market.rental[workload]
         prices = [0.8 * book.spot_price, 1.1 * book.contract_price]
         if lab.exclusive_cloud(workload) is None:
-            for rival in economy.living_clouds():
-                if rival is cloud or not rival.spec.sells or rival.frozen:
-                    continue
-                _, available = self._available(rival, workload)
-                if available > _NEVER_WAIT_BELOW * lab.target[workload]:
-                    quote = rival.pricing_rule.quote(rival.pricing_view(workload, anchor=True))
-                    prices.append(_RIVAL_MARGIN * quote)
+            for quote, rival in self._quotes[workload]:  # the first that can deliver is cheapest
+                if rival is not cloud and rival.spec.sells:
+                    _, available = self._available(rival, workload)
+                    if available > _NEVER_WAIT_BELOW * lab.target[workload]:
+                        prices.append(_RIVAL_MARGIN * quote)
+                        break
         if workload == "inference":
             service = market.world.service_usd_per_h100e_month(market.rules)
             prices.append(lab.price_index * service / HOURS_PER_MONTH)
@@ -173,7 +187,7 @@ class Procurement:
     ) -> Talk:
         rules = economy.market.rules.world.bargaining
         buyer = buyer_stance(lab, cloud, h100e, outside)
-        seller = seller_stance(cloud, lab, cloud.pricing_view(workload, anchor=True), h100e)
+        seller = seller_stance(cloud, lab, self._views[cloud.name, workload], h100e)
         return Talk(buyer, seller, rules.rounds_per_month * rules.deadline_months)
 
     # -- talking ------------------------------------------------------------------------------
@@ -194,7 +208,7 @@ class Procurement:
                 talk.revise(
                     buyer_stance(lab, cloud, negotiation.h100e, outside),
                     seller_stance(
-                        cloud, lab, cloud.pricing_view(request.workload, anchor=True), negotiation.h100e
+                        cloud, lab, self._views[cloud.name, request.workload], negotiation.h100e
                     ),
                 )  # fmt: skip
             outcome = talk.outcome or talk.advance(rules.rounds_per_month)
@@ -298,7 +312,8 @@ class Procurement:
         )
         market.book.sign(contract)
         market.signed_this_month.append(contract)
-        self._capacity.clear()
+        for workload in WORKLOADS:
+            self._capacity.pop((cloud.name, workload), None)
         headline = contract.remaining_usd(start)
         prepaid = terms.prepaid_share * headline
         affordable = 0.25 * max(0.0, lab.cash_usd)
@@ -349,13 +364,23 @@ class Procurement:
             hours = contract.remaining_h100e_hours(market.month)
             if remaining <= 0:
                 continue
-            outside = _best_rival_quote(economy, lab, contract)
+            outside = self._rival_quote(contract)
             fee = contract.termination_fee_share * remaining
             moving = rules.switching_cost_months * contract.h100e * HOURS_PER_MONTH * outside
             if outside * hours + fee + moving < 0.90 * remaining and fee < 0.5 * lab.cash_usd:
                 terminate(economy, contract, round(fee), "price")
                 self.paused.pop((lab.name, contract.workload), None)
                 return
+
+    def _rival_quote(self, contract: ComputeContract) -> float:
+        """What the cheapest other cloud with free capacity asks, $/H100e-hour."""
+        enough = 0.5 * contract.h100e
+        for quote, cloud in self._quotes[contract.workload]:
+            if cloud.name == contract.cloud or not cloud.spec.sells:
+                continue
+            if cloud.pool[contract.workload] >= enough:
+                return quote
+        return float("inf")
 
 
 def _attachment(economy: Economy, lab: Lab) -> dict[str, float]:
@@ -370,19 +395,6 @@ def _attachment(economy: Economy, lab: Lab) -> dict[str, float]:
     if main is not None:  # what is built for a supplier outlasts a contract
         ties[main] = max(_LASTING_TIE, ties.get(main, 0.0))
     return ties
-
-
-def _best_rival_quote(economy: Economy, lab: Lab, contract: ComputeContract) -> float:
-    """What the cheapest other cloud with free capacity asks, $/H100e-hour."""
-    best = float("inf")
-    for cloud in economy.living_clouds():
-        if cloud.name == contract.cloud or not cloud.spec.sells or cloud.frozen:
-            continue
-        if cloud.pool[contract.workload] < 0.5 * contract.h100e:
-            continue
-        view = cloud.pricing_view(contract.workload, anchor=True)
-        best = min(best, cloud.pricing_rule.quote(view))
-    return best
 
 
 def terminate(economy: Economy, contract: ComputeContract, fee_usd: int, reason: str) -> None:

@@ -40,7 +40,7 @@ def settle(economy: Economy) -> None:
                 for bill in by_payer.get(name, ()):
                     ledger.pay(bill)
                 for claim, usd in arrears.get(name, ()):
-                    ledger.pay_arrears(claim, usd)
+                    ledger.redeem(claim, usd, claim.ref)
                 del pending[name]
                 paying = True
     for name in pending:
@@ -90,5 +90,5 @@ def clear(economy: Economy, name: str) -> int:
     claims = dict(owed)
     paid = pro_rata(min(max(0, ledger.cash_usd(name)), total), claims)
     for claim, usd in paid.items():
-        ledger.pay_arrears(claim, usd)
+        ledger.redeem(claim, usd, claim.ref)
     return total - sum(paid.values())

@@ -72,8 +72,10 @@ class ComputeContract:
     def remaining_h100e_hours(self, month: int) -> float:
         """Capacity still to come, from `month` to the end."""
         first = max(month, self.start)
-        ramped = min(self.end, self.start + self.ramp_months)
-        ramping = sum(self.h100e_at(m) for m in range(first, ramped))
+        ramped = min(self.end, self.start + self.ramp_months - 1)
+        ramping = 0.0
+        if first < ramped:  # an arithmetic series
+            ramping = (self.h100e_at(first) + self.h100e_at(ramped - 1)) / 2 * (ramped - first)
         return HOURS_PER_MONTH * (ramping + self.h100e * max(0, self.end - max(first, ramped)))
 
     def remaining_usd(self, month: int) -> float:

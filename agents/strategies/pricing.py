@@ -18,14 +18,13 @@ class PricingView(NamedTuple):
     list_price: float  # its own
     brand_premium: float
     utilisation: float  # its own
-    draw: float  # uniform: list prices are reviewed now and then
 
 
 class CloudPricing(Protocol):
     """Sets a cloud's list price, its one-year quote and the reserve prices of its spot offers."""
 
-    def list_price(self, view: PricingView) -> float:
-        """List price from now on."""
+    def list_price(self, view: PricingView, draw: float) -> float:
+        """List price from now on; `draw` is uniform, as prices are reviewed now and then."""
         ...
 
     def quote(self, view: PricingView) -> float:
@@ -46,10 +45,10 @@ class CostPlus:
     tolerated_ratio: float = parameter(3.1, 1, 20, "", "list over one-year price before a cut")
     review_probability: float = parameter(0.12, 0, 1, "1/month", "of a review")
 
-    def list_price(self, view: PricingView) -> float:
+    def list_price(self, view: PricingView, draw: float) -> float:
         """A deep cut once the list has lost touch; a rise when one-year prices reach it."""
         reference = view.contract_price * view.brand_premium
-        if view.draw < self.review_probability:
+        if draw < self.review_probability:
             if view.list_price > self.tolerated_ratio / 1.6 * reference:
                 return view.list_price * (1 - self.cut)
             if view.list_price < 1.25 * reference:
@@ -75,10 +74,10 @@ class MarketFollower:
     step: float = parameter(0.20, 0.01, 0.9, "share", "of a list price change")
     review_probability: float = parameter(0.25, 0, 1, "1/month", "of a review")
 
-    def list_price(self, view: PricingView) -> float:
+    def list_price(self, view: PricingView, draw: float) -> float:
         """A step towards one and a half times the one-year price when it has moved away."""
         reference = 1.5 * view.contract_price * view.brand_premium
-        if view.draw < self.review_probability:
+        if draw < self.review_probability:
             if view.list_price > (1 + 1.5 * self.step) * reference:
                 return view.list_price * (1 - self.step)
             if view.list_price < (1 - 1.5 * self.step) * reference:
