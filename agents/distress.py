@@ -222,8 +222,9 @@ def _write_off_rest(economy: Economy, firm: Firm) -> None:
         if firm.name in (order.buyer, order.maker) and order.status is DealStatus.SIGNED:
             order.status, order.ended = DealStatus.DEFAULTED, economy.market.month
     for loan in economy.market.book.loans:
-        if loan.borrower == firm.name and loan.status is DealStatus.ACTIVE:
+        if firm.name in (loan.borrower, loan.lender) and loan.status is DealStatus.ACTIVE:
             economy.investors[loan.lender].committed_usd -= loan.undrawn_usd
+            economy.clouds[loan.borrower].loans.remove(loan)
             loan.status, loan.ended = DealStatus.DEFAULTED, economy.market.month
     if isinstance(firm, Cloud):
         firm.orders, firm.loans = [], []

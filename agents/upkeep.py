@@ -39,4 +39,5 @@ def keep_books(economy: Economy) -> None:
             share = maker.spec.operating_cost_share
             market.bill(maker.name, WORLD, share * revenue, "research")
     for investor in economy.investors.values():
-        investor.call_capital()
+        if investor.alive:
+            investor.call_capital()

@@ -50,6 +50,7 @@ class Recorder:
         self,
         kind: str,
         firm: str,
+        /,
         counterparty: str = "",
         amount_usd: float = 0,
         text: str = "",
