@@ -97,6 +97,7 @@ class Cloud(Firm):
             WORKLOADS, renters.opening_list_price_usd_per_h100e_hour * min(1.2, premium / 1.6)
         )
         self.debt_service_usd = 0.0  # of the month
+        self.interest_usd = 0.0  # of that
         self.running_cost_usd = 0.0  # power, operation and rent of the month
         self.depreciation_usd = 0.0  # a month
         self.added_depreciation_usd = 0.0  # of that, on plant bought since the start
@@ -105,6 +106,8 @@ class Cloud(Firm):
         self.customer_rating = "BBB"
         self.last_rental_h100e = 0.0
         self.facility_frozen = False
+        self._shares: dict[str, float] = {}  # of orders by maker
+        self._shares_at = market.mixes  # the chips on offer for which these hold
 
     def open_books(self) -> None:
         """Bring cash and the opening plant at a market price."""
@@ -372,6 +375,11 @@ class Cloud(Firm):
 
     def maker_shares(self) -> dict[str, float]:
         """Shares of its orders by maker: preference tilted by price per H100e."""
+        if self._shares_at is not self.market.mixes:
+            self._shares_at, self._shares = self.market.mixes, self._tilted_shares()
+        return self._shares
+
+    def _tilted_shares(self) -> dict[str, float]:
         market = self.market
         weights = {}
         for preference in self.spec.chip_preferences:
@@ -460,8 +468,9 @@ class Cloud(Firm):
 
     @property
     def recurring_profit_base_usd(self) -> float:
-        """What bidders put a multiple on: a year of revenue less power, operation and rent."""
-        return 12.0 * max(0.0, self.revenue_usd - self.running_cost_usd)
+        """What bidders put a multiple on: a year of profit after wear of the plant and interest."""
+        fixed = self.running_cost_usd + self.depreciation_usd + self.interest_usd
+        return 12.0 * max(0.0, self.revenue_usd - fixed)
 
     @property
     def gross_margin(self) -> float:

@@ -77,6 +77,7 @@ def _open_contracts(economy: Economy) -> None:
             given.h100e,
             given.price_usd_per_h100e_hour,
             -1,
+            -1,
             0,
             month_index(run, given.end),
             opening_h100e=ramp.opening_h100e if ramp else given.h100e,

@@ -140,7 +140,7 @@ class CapitalMarket:
         }
         if outcome is not Outcome.SIGNED or talk.package is None:
             _record(economy, lab, lead, amount, "round_refused", str(outcome), terms,
-                    f"{lead} would value it at ${value / 1e9:,.2f}B at most, the lab wants "
+                    f"{lead} would value it at ${value / 1e9:,.2f}B at most, it wants "
                     f"${reservation / 1e9:,.2f}B at least")  # fmt: skip
             return
         pre_money = round(talk.package.price)

@@ -159,7 +159,7 @@ def bill_debt_service(economy: Economy) -> None:
     """Interest each month; principal as an annuity once the draw period is over."""
     market = economy.market
     for cloud in economy.living_clouds():
-        cloud.debt_service_usd = 0.0
+        cloud.debt_service_usd = cloud.interest_usd = 0.0
         for loan in list(cloud.loans):
             if market.month == loan.draw_until and loan.undrawn_usd > 0:
                 economy.investors[loan.lender].committed_usd -= loan.undrawn_usd
@@ -171,6 +171,7 @@ def bill_debt_service(economy: Economy) -> None:
             interest = loan.outstanding_usd * loan.rate_per_year / 12
             market.bill(cloud.name, loan.lender, interest, "interest", loan.contract_id)
             cloud.debt_service_usd += interest
+            cloud.interest_usd += interest
             if market.month >= loan.draw_until:
                 months = max(1, loan.end - market.month)
                 payment = annuity_payment_usd(loan.outstanding_usd, loan.rate_per_year, months)

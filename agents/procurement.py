@@ -19,6 +19,9 @@ _SAME_GROUP_ADVANTAGE = 1.0  # in log price: a sibling comes first
 _PRICE_SENSITIVITY = 3.0
 _PAUSE_MONTHS = 1  # after a request came to nothing
 _RIVAL_MARGIN = 1.05  # a quote is an asking price; what a rival would settle at is near it
+_SPOT_DISCOUNT = 0.85  # of spot: it can be left any hour
+_PRICE_IMPACT = 0.8  # of a lab's own demand on a spot market as deep as last month's
+_RESERVED_MARGIN = 1.1  # what one-year rentals cost a lab over the posted price
 _NEVER_WAIT_BELOW = 0.6  # of the wanted volume a cloud must be able to deliver
 _LASTING_TIE = 0.7  # to the main supplier, between contracts too
 
@@ -163,7 +166,12 @@ class Procurement:
         """Best live alternative, $/H100e-hour: rival quotes, spot, or serving less."""
         market = economy.market
         book = market.rental[workload]
-        prices = [0.8 * book.spot_price, 1.1 * book.contract_price]
+        depth = sum(c.spot_sold[workload] for c in economy.living_clouds()) or 1.0
+        crowding = (1 + lab.target[workload] / depth) ** _PRICE_IMPACT
+        prices = [
+            _SPOT_DISCOUNT * book.spot_price * crowding,
+            _RESERVED_MARGIN * book.contract_price,
+        ]
         if lab.exclusive_cloud(workload) is None:
             for quote, rival in self._quotes[workload]:  # the first that can deliver is cheapest
                 if rival is not cloud and rival.spec.sells:
@@ -297,9 +305,11 @@ class Procurement:
             best.maker,
             best.h100e,
             package.price,
+            request.month,
             market.month,
             start,
             start + terms.term_months,
+            mw=_megawatts(cloud, best.maker, request.workload, best.h100e),
             ramp_months=min(rules.ramp_months, max(1, terms.term_months // 2)),
             prepaid_share=terms.prepaid_share,
             take_or_pay_share=terms.take_or_pay_share,
@@ -444,6 +454,12 @@ def expire_contracts(economy: Economy) -> None:
                 f"H100e at {contract.cloud} ends",
                 contract_id=contract.contract_id,
             )
+
+
+def _megawatts(cloud: Cloud, maker: str, workload: str, h100e: float) -> float:
+    """Power that a contract takes on the cloud's present chips of a maker."""
+    density = cloud.families[maker].per_mw(workload)
+    return h100e / density if density > 0 else 0.0
 
 
 def _future_mw(cloud: Cloud, maker: str) -> float:

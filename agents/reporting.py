@@ -396,8 +396,8 @@ def contract_rows(economy: Economy) -> list[tuple[Any, ...]]:
         rows.append(
             (
                 c.contract_id, "compute", c.lab, c.cloud, str(c.status), "SIGNED", c.workload,
-                c.maker, c.signed, c.signed, c.start, c.end, c.ended, True, c.exclusive,
-                c.renewal, c.h100e, None, None, c.price_usd_per_h100e_hour,
+                c.maker, c.opened, c.signed, c.start, c.end, c.ended, True, c.exclusive,
+                c.renewal, c.h100e, None, c.mw, c.price_usd_per_h100e_hour,
                 round(c.remaining_usd(c.start)), c.end - c.start, c.prepaid_share,
                 c.take_or_pay_share, c.termination_fee_share, c.buyer_reservation_usd,
                 c.seller_reservation_usd,

@@ -19,8 +19,11 @@ from .lab import Lab
 from .strategies.negotiation import Hurried
 from .strategies.pricing import PricingView
 
-_LAB_COST_OF_CAPITAL = 0.20
+_LAB_COST_OF_CAPITAL = 0.25  # calibration, section 4: venture asks 25-40 %, late stage 15-25 %
+_RICH_LAB_COST_OF_CAPITAL = 0.12  # of a lab whose cash earns interest for two years
 _CLOUD_COST_OF_CAPITAL = 0.10
+_NEOCLOUD_COST_OF_CAPITAL = 0.18  # loans at 9-15 %, equity above
+_COMFORTABLE_RUNWAY_MONTHS = 24.0
 _FLEXIBILITY = 0.02  # of the price, per year of term that cannot be left for free
 _SECURITY = 0.05  # of the price, per year of term, when capacity is short
 _RELETTING = 0.8  # of the one-year price that capacity fetches if this lab does not sign
@@ -60,13 +63,18 @@ def factors(rules: Bargaining) -> MenuFactors:
     """Precompute the menu's factors."""
     items = menu(rules)
     years = tuple(t.term_months / 12 for t in items)
-    rate = max(1e-9, rules.price_decay_expected_per_year)
-    decay = tuple((1 - exp(-rate * y)) / (rate * y) for y in years)
+    decay = tuple(mean_decline(rules.price_decay_expected_per_year, y) for y in years)
     stiff = tuple(
         y * t.termination_fee_share * t.take_or_pay_share
         for y, t in zip(years, items, strict=True)
     )
     return MenuFactors(years, decay, stiff)
+
+
+def mean_decline(rate_per_year: float, years: float) -> float:
+    """Mean over a term of what falls exponentially from 1, as a share of its start."""
+    fall = rate_per_year * years
+    return (1 - exp(-fall)) / fall if fall > 1e-9 else 1.0
 
 
 def buyer_stance(
@@ -83,8 +91,8 @@ def buyer_stance(
     shortage = max(0.0, market.utilisation - 0.85) / 0.15
     incumbent = any(c.cloud == cloud.name for c in market.book.by_lab.get(lab.name, ()))
     switching = 0.0 if incumbent else rules.switching_cost_months / 12 * 0.25
-    # users pay no more for compute than it earns; research pays what its budget allows
-    carry = _LAB_COST_OF_CAPITAL / 2
+    rich = lab.backed or lab.runway_months >= _COMFORTABLE_RUNWAY_MONTHS
+    carry = (_RICH_LAB_COST_OF_CAPITAL if rich else _LAB_COST_OF_CAPITAL) / 2
     hours = 12 * HOURS_PER_MONTH * h100e
     intercepts, slopes = [], []
     for i, terms in enumerate(items):
@@ -112,16 +120,18 @@ def seller_stance(cloud: Cloud, lab: Lab, view: PricingView, h100e: float) -> St
     market = cloud.market
     rules, credit = market.rules.world.bargaining, market.rules.world.credit
     items, (years, decay, _) = menu(rules), factors(rules)
+    obsolescence = market.rules.world.building.obsolescence_per_year
+    wear = [mean_decline(obsolescence, y) for y in years]
     risk = credit.default_probability_per_year[lab.credit_rating]  # type: ignore[index]
     severity = credit.expected_loss_given_default * (1 - _MITIGATION)
     full = max(0.0, min(1.0, (cloud.utilisation - 0.6) / 0.35))
     relet = _RELETTING * full * cloud.pricing_rule.quote(view)
     cost = 0.92 * market.user_cost
-    carry = _CLOUD_COST_OF_CAPITAL / 2
+    carry = (_NEOCLOUD_COST_OF_CAPITAL if cloud.leases else _CLOUD_COST_OF_CAPITAL) / 2
     hours = 12 * HOURS_PER_MONTH * h100e
     intercepts, slopes = [], []
     for i, terms in enumerate(items):
-        alternative = max(cost, relet * decay[i])
+        alternative = max(cost * wear[i], relet * decay[i])
         loss = min(0.6, risk * severity * years[i] / 2)
         loss *= (1 - terms.prepaid_share) * (1.2 - 0.4 * terms.take_or_pay_share)
         stranding = _STRANDING * max(0.0, _LONG_TERM_YEARS - years[i]) * (1 - full)

@@ -40,9 +40,11 @@ class ComputeContract:
     maker: str  # chip family
     h100e: float  # at full ramp
     price_usd_per_h100e_hour: float
+    opened: int  # month of the request for offers
     signed: int
     start: int
     end: int  # first month without capacity
+    mw: float = 0.0  # at full ramp, on the chips of the day of signing
     opening_h100e: float = 0.0
     ramp_months: int = 1
     prepaid_share: float = 0.0

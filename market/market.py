@@ -84,10 +84,12 @@ class Market:
         """Which generations ship this month, and what an hour of the current one costs."""
         rules = self.rules
         ramp = rules.world.supply.ramp_months
-        for maker in self.catalogue.by_maker:
-            mix = self.catalogue.mix(maker, self.month, ramp, self.price_factor)
-            if mix is not None:
-                self.mixes[maker] = mix
+        mixes = {
+            maker: self.catalogue.mix(maker, self.month, ramp, self.price_factor)
+            for maker in self.catalogue.by_maker
+        }
+        # a new dict, never one changed in place: what is derived of it can tell that it is stale
+        self.mixes = {maker: mix for maker, mix in mixes.items() if mix is not None}
         versatile = [
             m
             for m in self.mixes.values()
