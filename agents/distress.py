@@ -100,6 +100,8 @@ def liquidate(economy: Economy, firm: Firm, reason: str) -> None:
     )  # fmt: skip
     firm.status = Status.DEFAULTED
     proceeds = _sell_fleet(economy, firm) if isinstance(firm, Cloud) else 0
+    if isinstance(firm, Lab):
+        firm.got, firm.spot, firm.sublet = (dict.fromkeys(WORKLOADS, 0.0) for _ in range(3))
     ledger_claims = market.ledger.owed_by(
         firm.name, Account.RECEIVABLES, Account.PREPAID, Account.LOANS
     )
