@@ -25,6 +25,7 @@ from .service import open_shares
 
 def found(model: mesa.Model, rules: Scenario, draws: Draws) -> Economy:
     """Build firms in order of name, with opening balances, contracts, orders and stakes."""
+    rules = _in_order(rules)
     names = sorted(firm.name for firm in rules.firms)
     launches = {chip.name: month_index(rules.run, chip.launch) for chip in rules.chips}
     dates = [month_label(rules.run, m) for m in range(rules.run.months)]
@@ -55,6 +56,24 @@ def found(model: mesa.Model, rules: Scenario, draws: Draws) -> Economy:
     lend(economy)
     market.ledger.close_month()
     return economy
+
+
+def _in_order(rules: Scenario) -> Scenario:
+    """The scenario with its lists in one order: sums of floats depend on it in the last digit."""
+    clouds = (
+        cloud.model_copy(
+            update={
+                "fleet": tuple(sorted(cloud.fleet, key=lambda s: s.chip)),
+                "chip_preferences": tuple(sorted(cloud.chip_preferences, key=lambda p: p.maker)),
+            }
+        )
+        for cloud in rules.clouds
+    )
+    given = {
+        field: tuple(sorted(getattr(rules, field), key=lambda entry: entry.model_dump_json()))
+        for field in ("chips", "contracts", "loans", "stakes")
+    }
+    return rules.model_copy(update={"clouds": tuple(clouds), **given})
 
 
 def _open_contracts(economy: Economy) -> None:
@@ -124,7 +143,7 @@ def begin_month(economy: Economy, month: int, rules: Scenario | None) -> None:
     market.month = market.ledger.month = market.recorder.month = month
     market.signed_this_month = []
     if rules is not None:
-        market.rules = rules
+        rules = market.rules = _in_order(rules)
         specs = {spec.name: spec for spec in rules.firms}
         for firm in economy.firms():
             firm.follow(specs[firm.name])
