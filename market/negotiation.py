@@ -107,8 +107,8 @@ class Talk:
     deadline_rounds: may be shortened while the talk goes on
     package, outcome: None while the talk goes on; package only if SIGNED
     buyer_reservation_price, seller_reservation_price: the prices that leave each party
-        at its alternative, on the item with the widest zone; below 0 for a buyer who
-        would not take the item as a gift, never below 0 for a seller
+        at its alternative, on the item signed, until then on the item with the widest zone;
+        below 0 for a buyer who would not take the item as a gift, never below 0 for a seller
     gap: buyer's less seller's reservation price; below 0 there is no zone
     """
 
@@ -154,6 +154,7 @@ class Talk:
             self.package = self._play_round()
             if self.package is not None:
                 self.outcome = Outcome.SIGNED
+                self._look_at(self.package.item)
             elif self.round >= self.deadline_rounds:
                 self.outcome = Outcome.IMPASSE
         return self.outcome
@@ -176,6 +177,13 @@ class Talk:
                 self.gap = highest - lowest
         if self.gap < 0.0:
             self.outcome = Outcome.NO_ZONE
+
+    def _look_at(self, item: int) -> None:
+        """Report the reservation prices on one item."""
+        buyer, seller = self._buyer, self._seller
+        self.buyer_reservation_price = _prices_worth(buyer, buyer.batna_usd)[item]
+        self.seller_reservation_price = max(0.0, _prices_worth(seller, seller.batna_usd)[item])
+        self.gap = self.buyer_reservation_price - self.seller_reservation_price
 
     def _play_round(self) -> Package | None:
         move = 2 * (self.round - 1)
