@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import secrets
 import sys
 import time
@@ -48,6 +49,7 @@ class ComputeMarket(mesa.Model):  # type: ignore[misc]
         seed: int | None = None,
         months: int | None = None,
         *,
+        rng: int | None = None,
         draw_log: dict[Any, float] | None = None,
     ) -> None:
         """Build the firms of a scenario with their opening balances.
@@ -56,12 +58,14 @@ class ComputeMarket(mesa.Model):  # type: ignore[misc]
             scenario: shipped name, path to a TOML file, or a Scenario.
             seed: any whole number; None draws fresh entropy, recorded in `manifest()`.
             months: play this many months instead of the scenario's.
+            rng: Mesa's name for the seed; counts where no `seed` is given.
             draw_log: records each random draw by its key (for tests and comparisons).
 
         Raises:
             ScenarioError: the scenario contradicts itself; one line.
         """
-        self.entropy = secrets.randbits(63) if seed is None else int(seed)
+        chosen = rng if seed is None else seed
+        self.entropy = secrets.randbits(63) if chosen is None else int(chosen)
         super().__init__(rng=self.entropy % 2**32)
         started = time.perf_counter()
         rules = load_scenario(scenario)
@@ -209,6 +213,13 @@ class ComputeMarket(mesa.Model):  # type: ignore[misc]
         """Scenario, seed and month."""
         return f"<ComputeMarket {self.rules.name} seed={self.entropy} month={self.month}>"
 
+
+# Mesa 3.5's `batch_run` lays its own `rng` over a `seed` among the parameters of a study, unless
+# the signature has no `seed`. Shown without it, both ways to give seeds work.
+_shown = inspect.signature(ComputeMarket)
+ComputeMarket.__signature__ = _shown.replace(
+    parameters=[p for p in _shown.parameters.values() if p.name != "seed"]
+)
 
 _REPORTED = {
     name: [column for column, _ in TABLES["months"]].index(name)
