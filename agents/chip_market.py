@@ -14,8 +14,8 @@ from .economy import Economy
 from .strategies.rationing import BuyerView
 
 
-_CHIP_BUDGET_SHARE = 0.85  # of a month's capital budget; the rest builds halls
-_RESERVE_MONTHS = 3  # of running cost and debt service that a neocloud keeps
+_CHIP_BUDGET_SHARE = 0.65  # of a month's capital budget; the rest builds halls
+_RESERVE_MONTHS = 6  # of running cost and debt service that a neocloud keeps
 _ORDER_MONTHS = 5  # of that budget in open orders at most
 
 
@@ -143,8 +143,7 @@ def _affordable_h100e(cloud: Cloud, wanted: float) -> float:
     if cloud.backed:
         budget = _CHIP_BUDGET_SHARE * cloud.capital_budget_usd
         return min(wanted, max(0.0, _ORDER_MONTHS * budget - open_orders) / price)
-    leverage = cloud.debt_usd / cloud.plant_usd if cloud.plant_usd > 0 else 1.0
-    loan = cloud.borrowing_rule.loan_share(market.rules.world.credit.loan_to_value, leverage)
+    loan = cloud.advance_share
     inflow = max(0.0, -cloud.mean_outflow_usd)
     # equity for open orders falls due over the lead time, out of cash and earnings until then;
     # some months of running cost and debt service stay at hand

@@ -21,8 +21,9 @@ from .strategies.pricing import CloudPricing, PricingView
 _DEPRECIATION_MONTHS = 72
 _OPENING_LIFE_MONTHS = 48  # what opening plant has left
 _NO_ORDERS_BELOW = 0.75  # one-year price over user cost at which speculation stops
+_NEOCLOUD_MARGIN = 0.25  # more for those without a parent
 _FULL_ORDERS_RANGE = 0.35  # above it, until orders are unrestrained
-_HALL_BUDGET_SHARE = 0.35  # of the capital budget one lead time ahead
+_HALL_BUDGET_SHARE = 0.30  # of the capital budget one lead time ahead
 _ANCHOR_PREMIUM = 0.3  # exponent of the brand premium in quotes to labs
 _RETIREMENT_MONTHS = 18  # a generation leaves the fleet over this time
 
@@ -106,6 +107,7 @@ class Cloud(Firm):
         self.customer_rating = "BBB"
         self.last_rental_h100e = 0.0
         self.facility_frozen = False
+        self.advance_share = 0.0  # of chip purchases that lenders would finance now
         self._shares: dict[str, float] = {}  # of orders by maker
         self._shares_at = market.mixes  # the chips on offer for which these hold
 
@@ -355,18 +357,24 @@ class Cloud(Firm):
             if self.leases
             else building.required_return_hyperscaler
         )
+        wear = building.obsolescence_per_year
         shares = self.maker_shares()
         cost = sum(
             w
             * user_cost_usd_per_h100e_hour(
-                market.rules, market.mixes[m], wanted, market.world.power_price_usd_per_mwh
+                market.rules,
+                market.mixes[m],
+                wanted,
+                market.world.power_price_usd_per_mwh,
+                max(wear, 0.5 * (wear + market.rent_decline_per_year)),
             )
             for m, w in shares.items()
         )
         price = 0.5 * sum(book.contract_price for book in market.rental.values())
         if cost <= 0:
             return 0.0
-        return max(0.0, min(1.0, (price / cost - _NO_ORDERS_BELOW) / _FULL_ORDERS_RANGE))
+        least = _NO_ORDERS_BELOW + (_NEOCLOUD_MARGIN if self.leases else 0.0)
+        return max(0.0, min(1.0, (price / cost - least) / _FULL_ORDERS_RANGE))
 
     def _new_kw_per_h100e(self) -> float:
         """Power of what it buys now."""
@@ -403,7 +411,10 @@ class Cloud(Firm):
         lead = self.lead_months
         forecast = self.forecast_h100e(lab_trend, 0.8 * lead)
         gate = 1 - self.rental_share() * (1 - self.return_gate())
-        new = gate * max(0.0, forecast - self.h100e) * self._new_kw_per_h100e() / 1000
+        # power for no more chips than it would order by then at its fastest growth
+        ramp = exp(building.order_growth_cap_per_year * lead / 24)
+        chips = self.pipeline_h100e() + lead * self.smoothed_order * ramp
+        new = gate * min(chips, max(0.0, forecast - self.h100e)) * self._new_kw_per_h100e() / 1000
         need = building.power_margin * (self.used_mw + new)
         total = self.energised_mw + sum(p.mw for p in self.projects)
         cap = self.energised_mw * exp(power.growth_cap_per_year * lead / 12)

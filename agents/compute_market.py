@@ -97,6 +97,7 @@ def rent(economy: Economy) -> None:
         _clear_spot(economy, clouds, workload)
         book.post_contract_price(market.rules.world.renters, market.user_cost)
     _rebalance(economy)
+    market.learn_rent_decline()
     for cloud in economy.living_clouds():
         _measure_use(economy, cloud)
         if cloud.spec.sells:

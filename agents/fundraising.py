@@ -146,8 +146,8 @@ class CapitalMarket:
         pre_money = round(talk.package.price)
         bids = _bids(economy, lab, values, pre_money)
         minimum = market.rules.world.funding.minimum_book_share
-        if lab.runway_months < 6:
-            minimum *= 0.4  # a lab in need closes on what it gets
+        # a firm in need closes on what it gets
+        minimum *= max(0.2, min(1.0, lab.runway_months / 12))
         book = fill_book(amount, bids, minimum)
         if book is None:
             got = sum(bids.values())

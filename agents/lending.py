@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from ..market.contracts import DealStatus, Loan
-from ..market.credit import RATINGS, annuity_payment_usd, debt_service_cover, loan_to_value
+from ..market.contracts import HOURS_PER_MONTH, DealStatus, Loan
+from ..market.credit import (
+    RATINGS,
+    annuity_payment_usd,
+    debt_service_cover,
+    instalment,
+    loan_to_value,
+    mean_decline,
+)
 from ..market.ledger import Bill
 from .cloud import Cloud
 from .economy import Economy
 
 _SMALLEST_LOAN_USD = 5e6
 _FACILITY_COVER = 1.5  # of what is on order: orders go on while the facility is drawn
+_SIZING_COVER = 1.6  # above the covenants of 1.2-1.4 (calibration, section 2)
 _LENDER_TICKET_SHARE = 0.35  # of a lender's free money, per facility
 _COLLATERAL_HAIRCUT = 0.8  # of replacement cost
 _PENALTY_RATE_PER_YEAR = 0.02  # after a covenant breach
@@ -46,8 +54,10 @@ def _ask_for_facility(economy: Economy, cloud: Cloud) -> None:
     market = economy.market
     credit = market.rules.world.credit
     coming = sum(o.left_h100e * o.price_usd_per_h100e - o.deposit_usd for o in cloud.orders)
-    leverage = cloud.debt_usd / cloud.plant_usd if cloud.plant_usd > 0 else 1.0
-    share = cloud.borrowing_rule.loan_share(credit.loan_to_value, leverage)
+    rate = market.world.base_rate_per_year + market.world.spread_per_year(
+        market.rules, cloud.customer_rating, market.mood
+    )
+    share = cloud.advance_share = _advance_share(cloud, rate)
     undrawn = sum(x.undrawn_usd for x in cloud.loans if market.month < x.draw_until)
     if undrawn > 0.5 * share * coming:
         return  # half of what is on order is financed: no need to go to market again
@@ -59,9 +69,6 @@ def _ask_for_facility(economy: Economy, cloud: Cloud) -> None:
         return
     lender = max(lenders, key=lambda i: (i.dry_powder_usd, i.name))
     amount = round(min(need, _LENDER_TICKET_SHARE * lender.dry_powder_usd))
-    rate = market.world.base_rate_per_year + market.world.spread_per_year(
-        market.rules, cloud.customer_rating, market.mood
-    )
     if amount < _SMALLEST_LOAN_USD or market.mood < -2.5:
         if market.month % 3 == 0:
             market.event(
@@ -94,6 +101,29 @@ def _ask_for_facility(economy: Economy, cloud: Cloud) -> None:
         rate_per_year=rate,
         customer_rating=cloud.customer_rating,
     )
+
+
+def _advance_share(cloud: Cloud, rate: float) -> float:
+    """Share of a chip's price that lenders advance: loan to value, cut to what rents can carry.
+
+    Debt is sized so that the rent expected over its life, at prices that fall as all expect, covers
+    the annuity by a margin (project-finance sizing by debt service cover).
+    """
+    market = cloud.market
+    rules = market.rules.world
+    mixes = [(w, market.mixes[m]) for m, w in cloud.maker_shares().items()]
+    price = sum(w * mix.price_usd_per_h100e for w, mix in mixes)
+    if price <= 0:
+        return 0.0
+    leverage = cloud.debt_usd / cloud.plant_usd if cloud.plant_usd > 0 else 1.0
+    most = cloud.borrowing_rule.loan_share(rules.credit.loan_to_value, leverage)
+    years = rules.credit.loan_term_months / 12
+    rent = 0.5 * sum(book.contract_price for book in market.rental.values())
+    rent *= mean_decline(max(0.0, market.rent_decline_per_year), years)
+    running = cloud.running_cost_usd / cloud.h100e if cloud.h100e > 0 else 0.0
+    net = HOURS_PER_MONTH * rules.building.billed_utilisation * rent - running
+    carried = net / _SIZING_COVER / annuity_payment_usd(1, rate, rules.credit.loan_term_months)
+    return max(0.0, min(most, carried / price))
 
 
 def _enter(economy: Economy, loan: Loan) -> None:
@@ -139,7 +169,7 @@ def draw_loans(economy: Economy) -> None:
         if bill.purpose in ("chips", "chip_deposit"):
             billed[bill.payer] = billed.get(bill.payer, 0) + bill.amount_usd
     for cloud in economy.living_clouds():
-        need = round(credit.loan_to_value * billed.get(cloud.name, 0))
+        need = round(cloud.advance_share * billed.get(cloud.name, 0))
         for loan in cloud.loans:
             if cloud.facility_frozen:
                 break
@@ -168,18 +198,16 @@ def bill_debt_service(economy: Economy) -> None:
                 loan.status, loan.ended = DealStatus.ENDED, market.month
                 cloud.loans.remove(loan)
                 continue
-            interest = loan.outstanding_usd * loan.rate_per_year / 12
+            repaying = market.month >= loan.draw_until
+            months = max(1, loan.end - market.month)
+            interest, principal = instalment(loan.outstanding_usd, loan.rate_per_year, months)
             market.bill(cloud.name, loan.lender, interest, "interest", loan.contract_id)
-            cloud.debt_service_usd += interest
             cloud.interest_usd += interest
-            if market.month >= loan.draw_until:
-                months = max(1, loan.end - market.month)
-                payment = annuity_payment_usd(loan.outstanding_usd, loan.rate_per_year, months)
-                part = loan.outstanding_usd if months == 1 else round(payment - interest)
-                part = min(loan.outstanding_usd, max(0, part))
-                market.bill(cloud.name, loan.lender, part, "principal", loan.contract_id)
-                loan.outstanding_usd -= part
-                cloud.debt_service_usd += part
+            cloud.debt_service_usd += interest
+            if repaying:
+                market.bill(cloud.name, loan.lender, principal, "principal", loan.contract_id)
+                loan.outstanding_usd -= principal
+                cloud.debt_service_usd += principal
 
 
 def _test_covenants(economy: Economy, cloud: Cloud) -> None:
@@ -230,4 +258,3 @@ def collateral_usd(economy: Economy, cloud: Cloud) -> float:
             price = mix.price_usd_per_h100e if mix else 0.0
             value += units * min(chips[name].h100e * price, chips[name].price_usd)
     return _COLLATERAL_HAIRCUT * value
-

@@ -476,7 +476,8 @@ def _future_mw(cloud: Cloud, maker: str) -> float:
     # chips ordered and those it will order within its usual rate, as far as power allows
     share = cloud.maker_shares().get(maker, 0.0)
     months = max(0, rules.delivery_horizon_months - 4)
-    chips = share * (cloud.pipeline_h100e() + months * cloud.smoothed_order)
+    gate = cloud.return_gate()
+    chips = share * (cloud.pipeline_h100e() + gate * months * cloud.smoothed_order)
     density = blend / family.mw
     mix = market.mixes.get(maker)
     added = min(chips * (mix.kw_per_h100e / 1000 if mix else 1 / density), room * max(share, 0.05))

@@ -12,6 +12,7 @@ from math import exp
 from typing import NamedTuple
 
 from ..market.contracts import HOURS_PER_MONTH
+from ..market.credit import mean_decline
 from ..market.negotiation import Stance, Tactic, Terms
 from ..scenarios.schema import Bargaining
 from .cloud import Cloud
@@ -24,8 +25,8 @@ _RICH_LAB_COST_OF_CAPITAL = 0.12  # of a lab whose cash earns interest for two y
 _CLOUD_COST_OF_CAPITAL = 0.10
 _NEOCLOUD_COST_OF_CAPITAL = 0.18  # loans at 9-15 %, equity above
 _COMFORTABLE_RUNWAY_MONTHS = 24.0
-_FLEXIBILITY = 0.02  # of the price, per year of term that cannot be left for free
-_SECURITY = 0.05  # of the price, per year of term, when capacity is short
+_FLEXIBILITY = 0.04  # of the price, per year of term that cannot be left for free
+_SECURITY = 0.03  # of the price, per year of term, when capacity is short
 _RELETTING = 0.8  # of the one-year price that capacity fetches if this lab does not sign
 _STRANDING = 0.02  # of cost, per year by which a term falls short of five
 _MITIGATION = 0.6  # of a failed buyer's capacity that is let again
@@ -65,21 +66,12 @@ def factors(rules: Bargaining) -> MenuFactors:
     years = tuple(t.term_months / 12 for t in items)
     decay = tuple(mean_decline(rules.price_decay_expected_per_year, y) for y in years)
     stiff = tuple(
-        y * t.termination_fee_share * t.take_or_pay_share
-        for y, t in zip(years, items, strict=True)
+        y * t.termination_fee_share * t.take_or_pay_share for y, t in zip(years, items, strict=True)
     )
     return MenuFactors(years, decay, stiff)
 
 
-def mean_decline(rate_per_year: float, years: float) -> float:
-    """Mean over a term of what falls exponentially from 1, as a share of its start."""
-    fall = rate_per_year * years
-    return (1 - exp(-fall)) / fall if fall > 1e-9 else 1.0
-
-
-def buyer_stance(
-    lab: Lab, cloud: Cloud, h100e: float, outside_price: float
-) -> Stance:
+def buyer_stance(lab: Lab, cloud: Cloud, h100e: float, outside_price: float) -> Stance:
     """The lab's view: what the compute would cost elsewhere, less what the terms cost it.
 
     outside_price: $/H100e-hour of its best live alternative today (rival quotes, spot, serving

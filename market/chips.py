@@ -60,7 +60,11 @@ class Catalogue:
 
 
 def user_cost_usd_per_h100e_hour(
-    rules: Scenario, mix: Mix, required_return: float, power_price_usd_per_mwh: float
+    rules: Scenario,
+    mix: Mix,
+    required_return: float,
+    power_price_usd_per_mwh: float,
+    obsolescence: float | None = None,
 ) -> float:
     """Full cost of a billed H100e-hour: capital at economic depreciation, power and operation.
 
@@ -68,8 +72,9 @@ def user_cost_usd_per_h100e_hour(
     hours billed; data centre and installation add 36 % to the chip (macro loop, equation 12).
     """
     building, power = rules.world.building, rules.world.power
+    wear = building.obsolescence_per_year if obsolescence is None else obsolescence
     capital = (
-        mix.price_usd_per_h100e * 1.36 * (required_return + building.obsolescence_per_year)
+        mix.price_usd_per_h100e * 1.36 * (required_return + wear)
     ) / (12 * HOURS_PER_MONTH * building.billed_utilisation)
     per_kw_hour = (
         power_price_usd_per_mwh / 1000

@@ -3,7 +3,7 @@
 Rates are per year, compounded monthly. Money is in whole US dollars.
 """
 
-from math import expm1, inf, log1p
+from math import exp, expm1, inf, log1p
 from typing import NamedTuple
 
 from .allocation import round_half_even_usd
@@ -36,24 +36,23 @@ def annuity_payment_usd(principal_usd: int, rate_per_year: float, months: int) -
     return principal_usd * (monthly_rate / discounted_away)
 
 
-def schedule(principal_usd: int, rate_per_year: float, months: int) -> list[Instalment]:
-    """Level payments in whole dollars that repay the loan exactly.
+def instalment(outstanding_usd: int, rate_per_year: float, months_left: int) -> Instalment:
+    """Next payment of an annuity in whole dollars; the last one repays the rest."""
+    interest = round_half_even_usd(outstanding_usd * rate_per_year / 12.0)
+    if months_left <= 1:
+        return Instalment(interest, outstanding_usd)
+    level = annuity_payment_usd(outstanding_usd, rate_per_year, months_left)
+    principal = round_half_even_usd(level - interest)
+    return Instalment(interest, min(outstanding_usd, max(0, principal)))
 
-    The last payment absorbs the rounding of the others.
-    """
-    payment_usd = round_half_even_usd(annuity_payment_usd(principal_usd, rate_per_year, months))
-    monthly_rate = rate_per_year / 12.0
-    balance_usd = principal_usd
-    instalments: list[Instalment] = []
-    for month in range(1, months + 1):
-        interest_usd = round_half_even_usd(balance_usd * monthly_rate)
-        if month == months:
-            repaid_usd = balance_usd
-        else:
-            repaid_usd = min(balance_usd, max(0, payment_usd - interest_usd))
-        instalments.append(Instalment(interest_usd, repaid_usd))
-        balance_usd -= repaid_usd
-    return instalments
+
+def schedule(principal_usd: int, rate_per_year: float, months: int) -> list[Instalment]:
+    """All payments of a loan; together they repay it exactly."""
+    payments = []
+    for month in range(months):
+        payments.append(instalment(principal_usd, rate_per_year, months - month))
+        principal_usd -= payments[-1].principal_usd
+    return payments
 
 
 def rating(runway_months: float, leverage: float, listed_parent: bool) -> str:
@@ -83,3 +82,9 @@ def loan_to_value(debt_usd: int, collateral_usd: int) -> float:
 def debt_service_cover(cash_flow_usd: int, service_usd: int) -> float:
     """Operating cash flow over interest and principal due; infinite if nothing is due."""
     return cash_flow_usd / service_usd if service_usd > 0 else inf
+
+
+def mean_decline(rate_per_year: float, years: float) -> float:
+    """Mean over a term of what falls exponentially from 1, as a share of its start."""
+    fall = rate_per_year * years
+    return (1 - exp(-fall)) / fall if fall > 1e-9 else 1.0

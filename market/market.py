@@ -14,6 +14,8 @@ from .recorder import Recorder
 from .rental import RentalBook
 from .world import Sentiment, World
 
+_RENT_MEMORY = 1 / 18  # weight of the latest month
+
 WORKLOADS: Final = ("training", "inference")
 
 
@@ -53,6 +55,8 @@ class Market:
         self.signed_this_month: list[ComputeContract] = []
         self.defaults = 0
         self.switches = 0
+        self.rent_decline_per_year = rules.world.bargaining.price_decay_expected_per_year
+        self._rent = 0.0
         self.lab_trend = 0.08  # smoothed log growth of labs' targets, a month
         self._targets = 0.0
         self.bills: list[Bill] = []
@@ -72,6 +76,14 @@ class Market:
         """Enter an amount due at this month's settlement; rounds half to even."""
         if amount_usd >= 0.5:
             self.bills.append(Bill(payer, payee, round(amount_usd), purpose, ref))
+
+    def learn_rent_decline(self) -> None:
+        """Owners and lenders learn how fast one-year prices fall (adaptive expectations)."""
+        rent = 0.5 * sum(book.contract_price for book in self.rental.values())
+        if self._rent > 0:
+            fall = max(-1.0, min(1.5, 12 * log(self._rent / rent)))
+            self.rent_decline_per_year += _RENT_MEMORY * (fall - self.rent_decline_per_year)
+        self._rent = rent
 
     def follow_targets(self, total_h100e: float) -> None:
         """Update the trend of what labs say they will need."""

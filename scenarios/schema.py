@@ -153,7 +153,7 @@ class Credit(Section):
     }  # fmt: skip
     default_spread_widening: NonNegative = 0.01  # added per recent default
     loan_to_value: Share = 0.70
-    loan_term_months: Annotated[int, Field(ge=6, le=240)] = 48
+    loan_term_months: Annotated[int, Field(ge=6, le=240)] = 36
     draw_months: Annotated[int, Field(ge=1, le=24)] = 6  # of a delayed-draw facility
     maximum_loan_to_value: Positive = 1.0  # covenant
     minimum_debt_service_cover: NonNegative = 1.0  # covenant

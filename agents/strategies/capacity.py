@@ -55,7 +55,7 @@ class Borrowing(Protocol):
 class AssetBacked:
     """Borrows what lenders advance on the hardware until debt nears its plant."""
 
-    largest_leverage: float = parameter(0.9, 0, 2, "share", "debt over plant, no loans above")
+    largest_leverage: float = parameter(0.75, 0, 2, "share", "debt over plant, no loans above")
 
     def loan_share(self, loan_to_value: float, leverage: float) -> float:
         """The full advance, less as leverage nears its limit."""
