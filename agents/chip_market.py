@@ -92,7 +92,7 @@ def _deliver(economy: Economy, maker: Chipmaker, order: ChipOrder, h100e: float)
             rest = deposit - part
             market.bill(maker.name, order.buyer, rest, "deposit_refund", order.contract_id)
     order.paid_usd += due
-    market.bill(order.buyer, maker.name, due, "chips", order.contract_id)
+    market.bill(order.buyer, maker.name, due, "chips")
     cloud = economy.clouds.get(order.buyer)
     if cloud is not None:
         cloud.receive_chips(units)

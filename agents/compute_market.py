@@ -283,5 +283,5 @@ def _bill_contract(economy: Economy, lab: Lab, contract: ComputeContract) -> flo
     share = contract.prepaid_share or 1.0
     drawn = min(credit, round(due * share))
     market.ledger.draw_prepaid(lab.name, contract.cloud, drawn, "compute", contract.contract_id)
-    market.bill(lab.name, contract.cloud, due - drawn, "compute", contract.contract_id)
+    market.bill(lab.name, contract.cloud, due - drawn, "compute")
     return float(due)

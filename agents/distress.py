@@ -144,7 +144,7 @@ def liquidate(economy: Economy, firm: Firm, reason: str) -> None:
 
 
 def _ranked(claim: LedgerClaim, usd: int) -> Claim:
-    if claim.account is Account.LOANS or claim.ref in ("principal", "interest"):
+    if claim.account == Account.LOANS or claim.ref in ("principal", "interest"):
         return Claim(claim.creditor, Rank.SECURED, usd, "fleet", claim.ref)
     rank = Rank.STAFF_AND_TAX if claim.ref == "staff" else Rank.UNSECURED
     return Claim(claim.creditor, rank, usd, None, claim.ref)
@@ -232,6 +232,6 @@ def _write_off_rest(economy: Economy, firm: Firm) -> None:
         firm.orders, firm.loans = [], []
     if isinstance(firm, Investor):
         firm.committed_usd = 0
-    economy.market.bills = [
-        b for b in economy.market.bills if firm.name not in (b.payer, b.payee)
-    ]
+    economy.market.bills = {
+        due: usd for due, usd in economy.market.bills.items() if firm.name not in due[:2]
+    }

@@ -165,9 +165,9 @@ def draw_loans(economy: Economy) -> None:
     market = economy.market
     credit = market.rules.world.credit
     billed: dict[str, int] = {}
-    for bill in market.bills:
-        if bill.purpose in ("chips", "chip_deposit"):
-            billed[bill.payer] = billed.get(bill.payer, 0) + bill.amount_usd
+    for (payer, _, purpose, _), usd in market.bills.items():
+        if purpose in ("chips", "chip_deposit"):
+            billed[payer] = billed.get(payer, 0) + usd
     for cloud in economy.living_clouds():
         need = round(cloud.advance_share * billed.get(cloud.name, 0))
         for loan in cloud.loans:
@@ -198,10 +198,16 @@ def bill_debt_service(economy: Economy) -> None:
                 loan.status, loan.ended = DealStatus.ENDED, market.month
                 cloud.loans.remove(loan)
                 continue
+<<<<<<< ours
             repaying = market.month >= loan.draw_until
             months = max(1, loan.end - market.month)
             interest, principal = instalment(loan.outstanding_usd, loan.rate_per_year, months)
             market.bill(cloud.name, loan.lender, interest, "interest", loan.contract_id)
+=======
+            interest = loan.outstanding_usd * loan.rate_per_year / 12
+            market.bill(cloud.name, loan.lender, interest, "interest")
+            cloud.debt_service_usd += interest
+>>>>>>> theirs
             cloud.interest_usd += interest
             cloud.debt_service_usd += interest
             if repaying:

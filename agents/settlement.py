@@ -19,9 +19,9 @@ def settle(economy: Economy) -> None:
     ledger = market.ledger
     fund_from_parents(economy)
     by_payer: dict[str, list[Bill]] = {}
-    for bill in market.bills:
-        by_payer.setdefault(bill.payer, []).append(bill)
-    market.bills = []
+    for (payer, payee, purpose, ref), usd in market.bills.items():
+        by_payer.setdefault(payer, []).append(Bill(payer, payee, usd, purpose, ref))
+    market.bills = {}
     arrears = _arrears(economy)
     for bill in by_payer.pop(WORLD, ()):
         ledger.pay(bill)
@@ -65,12 +65,12 @@ def fund_from_parents(economy: Economy) -> None:
     backed = [firm for firm in economy.firms() if firm.alive and firm.backed]
     net = {firm.name: 0 for firm in backed}
     dues = {firm.name: 0 for firm in backed}
-    for bill in market.bills:
-        if bill.payer in net:
-            net[bill.payer] -= bill.amount_usd
-            dues[bill.payer] += bill.amount_usd
-        if bill.payee in net:
-            net[bill.payee] += bill.amount_usd
+    for (payer, payee, _, _), usd in market.bills.items():
+        if payer in net:
+            net[payer] -= usd
+            dues[payer] += usd
+        if payee in net:
+            net[payee] += usd
     for firm in backed:
         yearly = 12 * firm.parent_funding_usd_per_month()
         firm.purse_usd = min(yearly, firm.purse_usd + yearly / 12)
@@ -83,10 +83,10 @@ def fund_from_parents(economy: Economy) -> None:
 def clear(economy: Economy, name: str) -> int:
     """Pay arrears pro rata with the cash at hand; returns what stays unpaid, US dollars."""
     ledger = economy.market.ledger
+    if not ledger.balance_usd(name, Account.PAYABLES):
+        return 0
     owed = ledger.owed_by(name, Account.RECEIVABLES)
     total = sum(usd for _, usd in owed)
-    if total == 0:
-        return 0
     claims = dict(owed)
     paid = pro_rata(min(max(0, ledger.cash_usd(name)), total), claims)
     for claim, usd in paid.items():

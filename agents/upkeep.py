@@ -20,9 +20,9 @@ def keep_books(economy: Economy) -> None:
     market = economy.market
     price = 0.5 * sum(book.contract_price for book in market.rental.values())
     invested: dict[str, float] = {}
-    for bill in market.bills:
-        if bill.purpose in ("chips", "data_centre"):
-            invested[bill.payer] = invested.get(bill.payer, 0.0) + bill.amount_usd
+    for (payer, _, purpose, _), usd in market.bills.items():
+        if purpose in ("chips", "data_centre"):
+            invested[payer] = invested.get(payer, 0.0) + usd
     for cloud in economy.living_clouds():
         cloud.bill_operations()
         cloud.depreciate(invested.get(cloud.name, 0.0))

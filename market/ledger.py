@@ -35,30 +35,37 @@ class Account(IntEnum):
 
 
 A = Account
+# The same as plain numbers: postings are made of them by the ten thousand, and a tuple of nothing
+# but strings and numbers costs the garbage collector nothing.
+(
+    _CASH, _RECEIVABLES, _PREPAID, _INVENTORY, _PROPERTY, _LOANS, _EQUITY_HELD, _PAYABLES,
+    _DEFERRED_REVENUE, _DEBT, _PAID_IN_CAPITAL, _RETAINED_EARNINGS, _INCOME, _EXPENSE,
+) = map(int, Account)  # fmt: skip
+
 # The creditor's account of a claim, and the debtor's.
 _MIRROR: Final = {
-    A.RECEIVABLES: A.PAYABLES,
-    A.PREPAID: A.DEFERRED_REVENUE,
-    A.LOANS: A.DEBT,
-    A.EQUITY_HELD: A.PAID_IN_CAPITAL,
+    _RECEIVABLES: _PAYABLES,
+    _PREPAID: _DEFERRED_REVENUE,
+    _LOANS: _DEBT,
+    _EQUITY_HELD: _PAID_IN_CAPITAL,
 }
 
 # What a payment for a purpose does in the payer's and in the payee's books;
 # whatever is not listed is an expense of the payer and income of the payee.
-_PLAIN: Final = (A.EXPENSE, A.INCOME)
-_BOOKED_AS: Final[Mapping[str, tuple[Account, Account]]] = {
-    "chips": (A.PROPERTY, A.INCOME),
-    "data_centre": (A.PROPERTY, A.INCOME),
-    "fleet_sale": (A.PROPERTY, A.INCOME),
-    "principal": (A.DEBT, A.LOANS),
-    "prepayment": (A.PREPAID, A.DEFERRED_REVENUE),
-    "chip_deposit": (A.PREPAID, A.DEFERRED_REVENUE),
-    "deposit_refund": (A.DEFERRED_REVENUE, A.PREPAID),
-    "loan_draw": (A.LOANS, A.DEBT),
-    "equity": (A.EQUITY_HELD, A.PAID_IN_CAPITAL),
-    "parent_funding": (A.EQUITY_HELD, A.PAID_IN_CAPITAL),
-    "limited_partners": (A.EQUITY_HELD, A.PAID_IN_CAPITAL),
-    "founding": (A.EQUITY_HELD, A.PAID_IN_CAPITAL),
+_PLAIN: Final = (_EXPENSE, _INCOME)
+_BOOKED_AS: Final[Mapping[str, tuple[int, int]]] = {
+    "chips": (_PROPERTY, _INCOME),
+    "data_centre": (_PROPERTY, _INCOME),
+    "fleet_sale": (_PROPERTY, _INCOME),
+    "principal": (_DEBT, _LOANS),
+    "prepayment": (_PREPAID, _DEFERRED_REVENUE),
+    "chip_deposit": (_PREPAID, _DEFERRED_REVENUE),
+    "deposit_refund": (_DEFERRED_REVENUE, _PREPAID),
+    "loan_draw": (_LOANS, _DEBT),
+    "equity": (_EQUITY_HELD, _PAID_IN_CAPITAL),
+    "parent_funding": (_EQUITY_HELD, _PAID_IN_CAPITAL),
+    "limited_partners": (_EQUITY_HELD, _PAID_IN_CAPITAL),
+    "founding": (_EQUITY_HELD, _PAID_IN_CAPITAL),
 }
 
 
@@ -69,13 +76,13 @@ class Bill(NamedTuple):
     payee: str
     amount_usd: int
     purpose: str
-    ref: str = ""  # contract, order or loan that a claim belongs to
+    ref: str = ""  # contract, order or loan that a claim belongs to; "" where none arises
 
 
 class Claim(NamedTuple):
     """What `debtor` owes `creditor` under `ref`; `account` is the creditor's."""
 
-    account: Account
+    account: int
     creditor: str
     debtor: str
     ref: str
@@ -108,18 +115,18 @@ class Ledger:
 
     def cash_usd(self, owner: str) -> int:
         """Cash of an owner; negative for the world alone."""
-        return self.books[owner][A.CASH]
+        return self.books[owner][_CASH]
 
     def balance_usd(self, owner: str, account: Account) -> int:
         """Balance of an account in its natural sign: a debt of 5 reads 5."""
         value = self.books[owner][account]
         return value if account <= A.EQUITY_HELD or account == A.EXPENSE else -value
 
-    def claim_usd(self, account: Account, creditor: str, debtor: str, ref: str = "") -> int:
+    def claim_usd(self, account: int, creditor: str, debtor: str, ref: str = "") -> int:
         """What `debtor` owes `creditor` under `ref`, by the creditor's account."""
         return self.claims.get(Claim(account, creditor, debtor, ref), 0)
 
-    def owed_by(self, debtor: str, *accounts: Account) -> list[tuple[Claim, int]]:
+    def owed_by(self, debtor: str, *accounts: int) -> list[tuple[Claim, int]]:
         """All claims on `debtor` in the given creditor's accounts, sorted."""
         return sorted(
             (claim, usd)
@@ -141,15 +148,43 @@ class Ledger:
             owner, account, amount = lines[k : k + 3]
             books[owner][account] += amount
             total += amount
-            if account == A.EXPENSE:
+            if account == _EXPENSE:
                 self.expense[owner][purpose] += amount
-            elif account == A.INCOME:
+            elif account == _INCOME:
                 self.income[owner][purpose] -= amount
             if owner in closed and purpose != "liquidation":
                 raise LedgerError(f"month {self.month}: '{purpose}' is posted by the dead {owner}")
         if total != 0:
             raise LedgerError(f"month {self.month}: '{purpose}' does not balance: {lines}")
         self.journal.append((self.month, purpose, *lines))
+
+    def _exchange(
+        self, purpose: str, amount: int,
+        payer: str, debit: int, given: int, payee: str, received: int, credit: int,
+    ) -> None:  # fmt: skip
+        """Post four lines of one amount, which balance by construction.
+
+        The payer gives for its debit, the payee receives for its credit.
+        """
+        if self.closed and purpose != "liquidation" and not self.closed.isdisjoint((payer, payee)):
+            dead = payer if payer in self.closed else payee
+            raise LedgerError(f"month {self.month}: '{purpose}' is posted by the dead {dead}")
+        row = self.books[payer]
+        row[debit] += amount
+        row[given] -= amount
+        row = self.books[payee]
+        row[received] += amount
+        row[credit] -= amount
+        if debit == _EXPENSE:
+            self.expense[payer][purpose] += amount
+        if credit == _INCOME:
+            self.income[payee][purpose] += amount
+        self.journal.append(
+            (
+                self.month, purpose, payer, debit, amount, payer, given, -amount,
+                payee, received, amount, payee, credit, -amount,
+            )
+        )  # fmt: skip
 
     def _owe(self, claim: Claim, amount_usd: int) -> None:
         """Raise a claim, or lower it by a negative amount."""
@@ -159,7 +194,7 @@ class Ledger:
         else:
             self.claims.pop(claim, None)
 
-    def _book(self, bill: Bill) -> tuple[Account, Account]:
+    def _book(self, bill: Bill) -> tuple[int, int]:
         """Accounts that a bill touches beside cash; moves the claim that it makes or settles."""
         payer, payee, amount, purpose, ref = bill
         debit, credit = _BOOKED_AS.get(purpose, _PLAIN)
@@ -175,11 +210,7 @@ class Ledger:
         if amount == 0:
             return
         debit, credit = self._book(bill)
-        self.post(
-            purpose,
-            payer, debit, amount, payer, A.CASH, -amount,
-            payee, A.CASH, amount, payee, credit, -amount,
-        )  # fmt: skip
+        self._exchange(purpose, amount, payer, debit, _CASH, payee, _CASH, credit)
         self.flows[payer, payee, purpose] += amount
 
     def defer(self, bill: Bill) -> None:
@@ -188,12 +219,8 @@ class Ledger:
         if amount == 0:
             return
         debit, credit = self._book(bill)
-        self._owe(Claim(A.RECEIVABLES, payee, payer, purpose), amount)
-        self.post(
-            purpose,
-            payer, debit, amount, payer, A.PAYABLES, -amount,
-            payee, A.RECEIVABLES, amount, payee, credit, -amount,
-        )  # fmt: skip
+        self._owe(Claim(_RECEIVABLES, payee, payer, purpose), amount)
+        self._exchange(purpose, amount, payer, debit, _PAYABLES, payee, _RECEIVABLES, credit)
 
     def redeem(self, claim: Claim, amount_usd: int, purpose: str = "liquidation") -> None:
         """Pay a claim in cash, or a part of it: arrears, a loan, credit out of an estate."""
@@ -201,29 +228,27 @@ class Ledger:
             return
         account, creditor, debtor, _ = claim
         self._owe(claim, -amount_usd)
-        self.post(
-            purpose,
-            debtor, _MIRROR[account], amount_usd, debtor, A.CASH, -amount_usd,
-            creditor, A.CASH, amount_usd, creditor, account, -amount_usd,
-        )  # fmt: skip
+        self._exchange(
+            purpose, amount_usd, debtor, _MIRROR[account], _CASH, creditor, _CASH, account
+        )
         self.flows[debtor, creditor, purpose] += amount_usd
 
-    def draw_prepaid(self, buyer: str, seller: str, amount_usd: int, purpose: str, ref: str) -> None:
+    def draw_prepaid(
+        self, buyer: str, seller: str, amount_usd: int, purpose: str, ref: str
+    ) -> None:
         """Use prepaid credit: what was bought is booked and earned, without cash."""
         if amount_usd == 0:
             return
         debit, credit = _BOOKED_AS.get(purpose, _PLAIN)
-        self._owe(Claim(A.PREPAID, buyer, seller, ref), -amount_usd)
-        self.post(
-            purpose,
-            buyer, debit, amount_usd, buyer, A.PREPAID, -amount_usd,
-            seller, A.DEFERRED_REVENUE, amount_usd, seller, credit, -amount_usd,
-        )  # fmt: skip
+        self._owe(Claim(_PREPAID, buyer, seller, ref), -amount_usd)
+        self._exchange(
+            purpose, amount_usd, buyer, debit, _PREPAID, seller, _DEFERRED_REVENUE, credit
+        )
 
-    def write_down(self, owner: str, account: Account, amount_usd: int, purpose: str) -> None:
+    def write_down(self, owner: str, account: int, amount_usd: int, purpose: str) -> None:
         """Turn an asset without counterparty (property, inventory) into an expense."""
         if amount_usd:
-            self.post(purpose, owner, A.EXPENSE, amount_usd, owner, account, -amount_usd)
+            self.post(purpose, owner, _EXPENSE, amount_usd, owner, int(account), -amount_usd)
 
     def write_off(self, claim: Claim, amount_usd: int) -> None:
         """Cancel a claim that will not be paid: a loss to the creditor, a gain to the debtor."""
@@ -231,36 +256,35 @@ class Ledger:
             return
         account, creditor, debtor, _ = claim
         self._owe(claim, -amount_usd)
-        self.post(
-            "liquidation",
-            creditor, A.EXPENSE, amount_usd, creditor, account, -amount_usd,
-            debtor, _MIRROR[account], amount_usd, debtor, A.INCOME, -amount_usd,
+        self._exchange(
+            "liquidation", amount_usd,
+            creditor, _EXPENSE, account, debtor, _MIRROR[account], _INCOME,
         )  # fmt: skip
 
     def open_books(self, owner: str, property_usd: int) -> None:
         """Give an owner the property it starts with, as paid in by its founders (the world)."""
         if property_usd == 0:
             return
-        self._owe(Claim(A.EQUITY_HELD, WORLD, owner, "property"), property_usd)
+        self._owe(Claim(_EQUITY_HELD, WORLD, owner, "property"), property_usd)
         self.post(
             "founding",
-            owner, A.PROPERTY, property_usd, owner, A.PAID_IN_CAPITAL, -property_usd,
-            WORLD, A.EQUITY_HELD, property_usd, WORLD, A.RETAINED_EARNINGS, -property_usd,
+            owner, _PROPERTY, property_usd, owner, _PAID_IN_CAPITAL, -property_usd,
+            WORLD, _EQUITY_HELD, property_usd, WORLD, _RETAINED_EARNINGS, -property_usd,
         )  # fmt: skip
 
     def return_capital(self, owner: str, amount_usd: int) -> None:
         """Pay founders back money that came in before the start and is spent by now."""
         if amount_usd == 0:
             return
-        claim = Claim(A.EQUITY_HELD, WORLD, owner, "property")
+        claim = Claim(_EQUITY_HELD, WORLD, owner, "property")
         paid_in = min(amount_usd, self.claims.get(claim, 0))
         rest = amount_usd - paid_in
         self._owe(claim, -paid_in)
         self.post(
             "founding",
-            owner, A.PAID_IN_CAPITAL, paid_in, owner, A.EXPENSE, rest,
-            owner, A.CASH, -amount_usd, WORLD, A.CASH, amount_usd,
-            WORLD, A.EQUITY_HELD, -paid_in, WORLD, A.INCOME, -rest,
+            owner, _PAID_IN_CAPITAL, paid_in, owner, _EXPENSE, rest,
+            owner, _CASH, -amount_usd, WORLD, _CASH, amount_usd,
+            WORLD, _EQUITY_HELD, -paid_in, WORLD, _INCOME, -rest,
         )  # fmt: skip
         self.flows[owner, WORLD, "founding"] += amount_usd
 
@@ -270,8 +294,8 @@ class Ledger:
         """Check every invariant, move income and expense to retained earnings, return flows."""
         self.check()
         for row in self.books.values():
-            row[A.RETAINED_EARNINGS] += row[A.INCOME] + row[A.EXPENSE]
-            row[A.INCOME] = row[A.EXPENSE] = 0
+            row[_RETAINED_EARNINGS] += row[_INCOME] + row[_EXPENSE]
+            row[_INCOME] = row[_EXPENSE] = 0
         flows, self.flows = self.flows, defaultdict(int)
         for side in (self.income, self.expense):
             for purposes in side.values():
@@ -287,7 +311,7 @@ class Ledger:
                 self._fail(owner, "assets do not equal liabilities and equity")
             if row[0] < 0 and owner != WORLD:
                 self._fail(owner, f"cash is negative: {row[0]}")
-            if row[A.PROPERTY] < 0 or row[A.INVENTORY] < 0:
+            if row[_PROPERTY] < 0 or row[_INVENTORY] < 0:
                 self._fail(owner, "property or inventory is negative")
         if cash != 0:
             self._fail(WORLD, f"cash of all owners is {cash}, not 0")
@@ -295,7 +319,7 @@ class Ledger:
 
     def _check_claims(self) -> None:
         """Claims add up to the books of the creditor and, mirrored, of the debtor."""
-        held: dict[tuple[str, Account], int] = defaultdict(int)
+        held: dict[tuple[str, int], int] = defaultdict(int)
         for (account, creditor, debtor, ref), usd in self.claims.items():
             if usd < 0:
                 self._fail(debtor, f"owes {creditor} a negative amount under '{ref}': {usd}")
@@ -304,7 +328,7 @@ class Ledger:
         for owner, row in self.books.items():
             for account in _CLAIM_ACCOUNTS:
                 if row[account] != held.get((owner, account), 0):
-                    self._fail(owner, f"{account.name} does not match its claims one by one")
+                    self._fail(owner, f"{A(account).name} does not match its claims one by one")
 
     def _fail(self, owner: str, what: str) -> None:
         recent = [p for p in self.journal[-2000:] if p[0] == self.month and owner in p[2:]]
@@ -318,12 +342,13 @@ class Ledger:
         """
         books = {owner: [0] * len(Account) for owner in self.books}
         for posting in self.journal:
-            for k in range(2, len(posting), 3):
-                books[posting[k]][posting[k + 1]] += posting[k + 2]
+            lines = posting[2:]
+            for owner, account, amount in zip(lines[::3], lines[1::3], lines[2::3], strict=True):
+                books[owner][account] += amount
         for owner, rebuilt in books.items():
             kept = self.books[owner]
-            flow = (A.RETAINED_EARNINGS, A.INCOME, A.EXPENSE)
-            same = rebuilt[: A.RETAINED_EARNINGS] == kept[: A.RETAINED_EARNINGS]
+            flow = (_RETAINED_EARNINGS, _INCOME, _EXPENSE)
+            same = rebuilt[:_RETAINED_EARNINGS] == kept[:_RETAINED_EARNINGS]
             if not same or sum(rebuilt[a] for a in flow) != sum(kept[a] for a in flow):
                 self._fail(owner, "replaying the journal does not rebuild the balances")
 

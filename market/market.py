@@ -8,7 +8,7 @@ from typing import Final
 from ..scenarios.schema import Scenario
 from .chips import Catalogue, Mix, user_cost_usd_per_h100e_hour
 from .contracts import ComputeContract, ContractBook
-from .ledger import Bill, Ledger
+from .ledger import Ledger
 from .randomness import Draws
 from .recorder import Recorder
 from .rental import RentalBook
@@ -59,7 +59,8 @@ class Market:
         self._rent = 0.0
         self.lab_trend = 0.08  # smoothed log growth of labs' targets, a month
         self._targets = 0.0
-        self.bills: list[Bill] = []
+        # due this month, US dollars, by payer, payee, purpose and reference of the claim
+        self.bills: dict[tuple[str, str, str, str], int] = {}
         self.unpaid: list[str] = []  # firms that could not pay all their dues this month
 
     @property
@@ -73,9 +74,13 @@ class Market:
         return self.sentiment.level
 
     def bill(self, payer: str, payee: str, amount_usd: float, purpose: str, ref: str = "") -> None:
-        """Enter an amount due at this month's settlement; rounds half to even."""
+        """Enter an amount due at this month's settlement; rounds half to even.
+
+        What one owes another for one purpose is one bill; `ref` keeps claims apart.
+        """
         if amount_usd >= 0.5:
-            self.bills.append(Bill(payer, payee, round(amount_usd), purpose, ref))
+            due = payer, payee, purpose, ref
+            self.bills[due] = self.bills.get(due, 0) + round(amount_usd)
 
     def learn_rent_decline(self) -> None:
         """Owners and lenders learn how fast one-year prices fall (adaptive expectations)."""
