@@ -198,16 +198,10 @@ def bill_debt_service(economy: Economy) -> None:
                 loan.status, loan.ended = DealStatus.ENDED, market.month
                 cloud.loans.remove(loan)
                 continue
-<<<<<<< ours
             repaying = market.month >= loan.draw_until
             months = max(1, loan.end - market.month)
             interest, principal = instalment(loan.outstanding_usd, loan.rate_per_year, months)
-            market.bill(cloud.name, loan.lender, interest, "interest", loan.contract_id)
-=======
-            interest = loan.outstanding_usd * loan.rate_per_year / 12
             market.bill(cloud.name, loan.lender, interest, "interest")
-            cloud.debt_service_usd += interest
->>>>>>> theirs
             cloud.interest_usd += interest
             cloud.debt_service_usd += interest
             if repaying:
