@@ -34,38 +34,43 @@ def _announce(economy: Economy, event: Intervention) -> None:
 
 
 def _apply(economy: Economy, event: Intervention) -> None:
-    market = economy.market
-    world = market.world
-    value = float(event.value) if isinstance(event.value, int | float) else 0.0
     if event.kind == "sentiment_shock":
-        market.sentiment.pending += value
-    elif event.kind == "demand_shock":
-        world.demand_factor *= 1 + value
-    elif event.kind == "cost_shock":
-        world.cost_factor *= 1 + value
-    elif event.kind == "supply_cut":
-        key = event.firm or ""
-        world.supply_factor[key] = world.supply_factor.get(key, 1.0) * (1 - value)
+        economy.market.sentiment.pending += _number(event)
     elif event.kind == "kill" and event.firm is not None:
         firm = economy.firm(event.firm)
         if firm.alive:
             liquidate(economy, firm, "intervention")
     elif event.kind == "keep_alive" and event.firm is not None:
         economy.firm(event.firm).kept_alive = True
+    _multiply(economy)
 
 
 def _withdraw(economy: Economy, event: Intervention) -> None:
-    market = economy.market
-    world = market.world
-    value = float(event.value) if isinstance(event.value, int | float) else 0.0
     if event.kind == "sentiment_shock":
-        market.sentiment.pending -= value
-    elif event.kind == "demand_shock" and value > -1:
-        world.demand_factor /= 1 + value
-    elif event.kind == "cost_shock" and value > -1:
-        world.cost_factor /= 1 + value
-    elif event.kind == "supply_cut":
-        key = event.firm or ""
-        world.supply_factor[key] = 1.0
+        economy.market.sentiment.pending -= _number(event)
     elif event.kind == "keep_alive" and event.firm is not None:
         economy.firm(event.firm).kept_alive = False
+    _multiply(economy)
+
+
+def _multiply(economy: Economy) -> None:
+    """Factors of demand, cost and supply: the product of all shocks in force."""
+    market = economy.market
+    world = market.world
+    world.demand_factor = world.cost_factor = 1.0
+    world.supply_factor = {}
+    for event in market.rules.interventions:
+        since = market.month - month_index(market.rules.run, event.month)
+        if since < 0 or (event.months is not None and since >= event.months):
+            continue
+        if event.kind == "demand_shock":
+            world.demand_factor *= 1 + _number(event)
+        elif event.kind == "cost_shock":
+            world.cost_factor *= 1 + _number(event)
+        elif event.kind == "supply_cut":
+            key = event.firm or ""
+            world.supply_factor[key] = world.supply_factor.get(key, 1.0) * (1 - _number(event))
+
+
+def _number(event: Intervention) -> float:
+    return float(event.value) if isinstance(event.value, int | float) else 0.0

@@ -448,6 +448,10 @@ class Intervention(Section):
         number = isinstance(self.value, int | float) and not isinstance(self.value, bool)
         if (self.kind == "scale" or self.kind.endswith(("_shock", "_cut"))) and not number:
             raise ValueError(f"an intervention of kind '{self.kind}' needs a number as value")
+        if self.kind in ("demand_shock", "cost_shock") and float(self.value or 0) < -1:
+            raise ValueError(f"an intervention of kind '{self.kind}' needs a value of at least -1")
+        if self.kind == "supply_cut" and float(self.value or 0) > 1:
+            raise ValueError("an intervention of kind 'supply_cut' needs a value of at most 1")
         if self.kind in ("kill", "keep_alive") and self.firm is None:
             raise ValueError(f"an intervention of kind '{self.kind}' needs firm")
         return self
