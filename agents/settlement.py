@@ -75,6 +75,7 @@ def fund_from_parents(economy: Economy) -> None:
         yearly = 12 * firm.parent_funding_usd_per_month()
         firm.purse_usd = min(yearly, firm.purse_usd + yearly / 12)
         need = _BUFFER_SHARE * dues[firm.name] - net[firm.name] - firm.cash_usd
+        need += firm.arrears_usd
         draw = round(max(0.0, min(need, firm.purse_usd)))
         firm.purse_usd -= draw
         market.ledger.pay(Bill(WORLD, firm.name, draw, "parent_funding", "parent"))
