@@ -23,6 +23,8 @@ _OPENING_LIFE_MONTHS = 48  # what opening plant has left
 _NO_ORDERS_BELOW = 0.75  # one-year price over user cost at which speculation stops
 _NEOCLOUD_MARGIN = 0.25  # more for those without a parent
 _FULL_ORDERS_RANGE = 0.35  # above it, until orders are unrestrained
+_SPARE_HALLS = 1.15  # leased over used megawatts that a neocloud keeps
+_RETURNED_HALLS = 0.15  # of the rest, handed back each month
 _HALL_BUDGET_SHARE = 0.30  # of the capital budget one lead time ahead
 _ANCHOR_PREMIUM = 0.3  # exponent of the brand premium in quotes to labs
 _RETIREMENT_MONTHS = 18  # a generation leaves the fleet over this time
@@ -406,6 +408,9 @@ class Cloud(Firm):
         """Order megawatts for the forecast one lead time ahead; cancel what is not needed."""
         market = self.market
         building, power = market.rules.world.building, market.rules.world.power
+        if self.leases:  # halls that stay empty go back to their owners
+            empty = max(0.0, self.energised_mw - _SPARE_HALLS * self.used_mw)
+            self.energised_mw -= _RETURNED_HALLS * empty
         if self.frozen or self.h100e <= 0:
             return
         lead = self.lead_months

@@ -56,6 +56,7 @@ class Firm(mesa.Agent):  # type: ignore[misc]
         self.revenues: deque[int] = deque(maxlen=13)
         self.valuation_usd = 0.0
         self.last_post_money_usd = 0.0
+        self.last_round_usd = 0.0
         self.growth_per_year = 2.8  # factor of recurring revenue
         self.funds_due_usd = 0.0  # tranches due on dates
         self.share_price_index = 100.0

@@ -191,6 +191,7 @@ class CapitalMarket:
         market.sentiment.report(_DOWN_ROUND_NEWS if down else _ROUND_NEWS)
         lab.valuation_usd = lab.last_post_money_usd = pre_money + raised
         lab.months_since_round = 0
+        lab.last_round_usd = raised
         dilution = raised / (pre_money + raised)
         details = {
             **terms,

@@ -17,6 +17,9 @@ from .firm import Firm
 from .strategies.financing import Financing
 from .strategies.procurement import Allocation, Procurement, ProcurementView
 
+_COMMERCIAL_ARR_USD = 1e9
+_TRAINING_RATIO = 3.2  # training over inference, at most, of a commercial lab
+_ROUND_GROWTH = 2.0  # next round over the last one
 _SMALLEST_REQUEST_H100E = 50.0
 
 
@@ -47,6 +50,7 @@ class Lab(Firm):
         self.compute_cost_usd = 0.0
         self.valuation_usd = spec.last_post_money_usd or spec.team_value_usd
         self.last_post_money_usd = self.valuation_usd
+        self.last_round_usd = spec.cash_usd  # the next is expected to be of that order
         self.paid_price = 0.0  # mean price of its contracts, $/H100e-hour
         self.letters_usd = 0.0
         self.recurring_usd: deque[int] = deque(maxlen=13)  # services sold, by month
@@ -144,16 +148,28 @@ class Lab(Firm):
         horizon = self.procurement_rule.horizon_months
         ahead = exp(max(-0.1, min(0.15, 0.6 * self.need_trend)) * horizon)
         inference = 1.1 * self.need_h100e * ahead
-        price = max(0.01, market.lab_contract_price)
-        total = self._budget_usd() / (price * HOURS_PER_MONTH)
-        low, high = 0.25 * inference, max(3.2 * inference, self._training_floor())
-        if self.arr_usd < 1e9:
-            high = max(high, total)  # before revenue, training is limited by money alone
-        training = max(low, min(high, total - inference))
+        per_h100e = max(0.01, market.lab_contract_price) * HOURS_PER_MONTH
+        held, cost_usd = self._commitments(market.month + horizon)
+        missing = max(0.0, inference - held["inference"])
+        # what is signed and what users will need come first; research gets the rest
+        room = self._budget_usd() - cost_usd - missing * per_h100e
+        training = max(0.0, held["training"] + room / per_h100e)
+        if self.arr_usd >= _COMMERCIAL_ARR_USD:  # before, training is limited by money alone
+            training = min(training, max(_TRAINING_RATIO * inference, self._training_floor()))
         now = self.got["inference"] + self.got["training"]
         ceiling = now * 1.14**horizon + 3e3 * horizon  # nobody grows faster than that
         inference = min(inference, ceiling)
         self.target = {"training": min(training, ceiling - inference), "inference": inference}
+
+    def _commitments(self, month: int) -> tuple[dict[str, float], float]:
+        """Capacity under contract in a month by workload, and what it will cost then."""
+        held = dict.fromkeys(WORKLOADS, 0.0)
+        cost = 0.0
+        for contract in self.market.book.by_lab.get(self.name, ()):
+            h100e = contract.h100e_at(month)
+            held[contract.workload] += h100e
+            cost += h100e * contract.price_usd_per_h100e_hour
+        return held, cost * HOURS_PER_MONTH
 
     def _training_floor(self) -> float:
         price = max(0.01, self.market.lab_contract_price)
@@ -172,8 +188,11 @@ class Lab(Firm):
         ahead = exp(max(-0.05, min(0.12, 0.6 * self.need_trend)) * 6)
         funds = self.cash_usd + self.funds_due_usd
         if not self.frozen and self.independent:
-            mood = min(0.0, market.mood)
-            funds += funding.maximum_dilution * self.valuation_usd * exp(mood)
+            expected = min(
+                funding.maximum_dilution * self.valuation_usd,
+                _ROUND_GROWTH * self.last_round_usd,
+            )
+            funds += expected * exp(min(0.0, market.mood))
         parent = self.parent_funding_usd_per_month()
         spend = revenue * ahead * (1 - spec.sales_cost_share) + funds / months + parent
         return (spend + spec.research_spend_usd_per_month) / (1 + spec.other_cost_share)

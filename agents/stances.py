@@ -121,9 +121,11 @@ def seller_stance(cloud: Cloud, lab: Lab, view: PricingView, h100e: float) -> St
     cost = 0.92 * market.user_cost
     carry = (_NEOCLOUD_COST_OF_CAPITAL if cloud.leases else _CLOUD_COST_OF_CAPITAL) / 2
     hours = 12 * HOURS_PER_MONTH * h100e
+    running = cloud.running_cost_usd / (cloud.h100e * HOURS_PER_MONTH) if cloud.h100e > 0 else 0.0
     intercepts, slopes = [], []
     for i, terms in enumerate(items):
-        alternative = max(cost * wear[i], relet * decay[i])
+        # below running cost a machine is better switched off
+        alternative = max(cost * wear[i], relet * decay[i], running)
         loss = min(0.6, risk * severity * years[i] / 2)
         loss *= (1 - terms.prepaid_share) * (1.2 - 0.4 * terms.take_or_pay_share)
         stranding = _STRANDING * max(0.0, _LONG_TERM_YEARS - years[i]) * (1 - full)
