@@ -17,7 +17,7 @@ from .economy import Economy
 
 _SMALLEST_LOAN_USD = 5e6
 _FACILITY_COVER = 1.5  # of what is on order: orders go on while the facility is drawn
-_SIZING_COVER = 1.6  # above the covenants of 1.2-1.4 (calibration, section 2)
+_SIZING_COVER = 1.4  # calibration, section 2: debt service cover of 1.2-1.4
 _LENDER_TICKET_SHARE = 0.35  # of a lender's free money, per facility
 _COLLATERAL_HAIRCUT = 0.8  # of replacement cost
 _PENALTY_RATE_PER_YEAR = 0.02  # after a covenant breach

@@ -172,7 +172,7 @@ class Bargaining(Section):
     deadline_months: Annotated[int, Field(ge=1, le=24)] = 4
     shortlist: Annotated[int, Field(ge=1, le=20)] = 3
     choice_noise: NonNegative = 0.25  # scale of the logit in the shortlist
-    incumbent_advantage: NonNegative = 0.45  # share of the price a rival must undercut
+    incumbent_advantage: NonNegative = 0.6  # share of the price a rival must undercut
     term_months: tuple[int, ...] = (12, 36, 60)
     prepaid_shares: tuple[Share, ...] = (0.0, 0.20)
     take_or_pay_shares: tuple[Share, ...] = (0.8, 1.0)
