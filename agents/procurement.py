@@ -8,11 +8,11 @@ from math import log
 from ..market.contracts import HOURS_PER_MONTH, ComputeContract, Deal, DealStatus
 from ..market.ledger import Account
 from ..market.market import WORKLOADS
-from ..market.negotiation import Outcome, Talk
+from ..market.negotiation import Outcome, Stance, Talk
 from .cloud import Cloud
 from .economy import Economy
 from .lab import Lab
-from .stances import buyer_stance, menu, seller_stance
+from .stances import Menu, buyer_stance, seller_stance
 from .strategies.pricing import PricingView
 
 _SAME_GROUP_ADVANTAGE = 1.0  # in log price: a sibling comes first
@@ -55,7 +55,9 @@ class Procurement:
         """No requests."""
         self.requests: dict[tuple[str, str], Request] = {}
         self.paused: dict[tuple[str, str], int] = {}
-        self._capacity: dict[tuple[str, str], tuple[str, float]] = {}
+        self._capacity: dict[str, dict[str, tuple[str, float]]] = {}
+        self._menu: Menu | None = None
+        self._spot_depth: dict[str, float] = {}
         self._views: dict[tuple[str, str], PricingView] = {}
         self._quotes: dict[str, list[tuple[float, Cloud]]] = {}
 
@@ -75,16 +77,22 @@ class Procurement:
 
     def _look_around(self, economy: Economy) -> None:
         """What clouds ask of labs this month, cheapest first, by workload."""
+        if self._menu is None or self._menu.rules is not economy.market.rules:
+            self._menu = Menu(economy.market.rules)
         self._capacity.clear()
         self._views.clear()
+        clouds = economy.living_clouds()
         for workload in WORKLOADS:
+            self._spot_depth[workload] = sum(c.spot_sold[workload] for c in clouds) or 1.0
             asked = []
-            for cloud in economy.living_clouds():
+            for cloud in clouds:
                 view = cloud.pricing_view(workload, anchor=True)
                 self._views[cloud.name, workload] = view
                 if not cloud.frozen:
                     asked.append((cloud.pricing_rule.quote(view), cloud.name, cloud))
-            self._quotes[workload] = [(quote, cloud) for quote, _, cloud in sorted(asked, key=lambda row: row[:2])]
+            self._quotes[workload] = [
+                (quote, cloud) for quote, _, cloud in sorted(asked, key=lambda row: row[:2])
+            ]
 
     # -- asking -------------------------------------------------------------------------------
 
@@ -141,8 +149,10 @@ class Procurement:
             bonus += _SAME_GROUP_ADVANTAGE * (cloud.group == lab.group)
             utility += _PRICE_SENSITIVITY * bonus
             # the extreme-value draw makes the choice a logit
-            utility += rules.choice_noise * _PRICE_SENSITIVITY * market.draws.gumbel(
-                "shortlist", lab.name, cloud.name, market.month, workload
+            utility += (
+                rules.choice_noise
+                * _PRICE_SENSITIVITY
+                * market.draws.gumbel("shortlist", lab.name, cloud.name, market.month, workload)
             )
             scored.append((-utility, cloud.name, maker, min(wanted, available)))
         scored.sort()
@@ -150,24 +160,23 @@ class Procurement:
 
     def _available(self, cloud: Cloud, workload: str) -> tuple[str, float]:
         """The family of chips with most uncommitted capacity ahead, H100e of the workload."""
-        key = cloud.name, workload
-        if key not in self._capacity:
-            options = [
-                (_future_mw(cloud, maker) * family.per_mw(workload), maker)
-                for maker, family in cloud.families.items()
-            ]
-            h100e, maker = max(options, default=(0.0, ""))
-            self._capacity[key] = maker, h100e
-        return self._capacity[key]
+        if cloud.name not in self._capacity:
+            future_mw = _future_mw(cloud)
+            best = self._capacity[cloud.name] = {}
+            for each in WORKLOADS:
+                options = [
+                    (future_mw[maker] * family.per_mw(each), maker)
+                    for maker, family in cloud.families.items()
+                ]
+                h100e, maker = max(options, default=(0.0, ""))
+                best[each] = maker, h100e
+        return self._capacity[cloud.name][workload]
 
-    def _outside_price(
-        self, economy: Economy, lab: Lab, cloud: Cloud, workload: str
-    ) -> float:
+    def _outside_price(self, economy: Economy, lab: Lab, cloud: Cloud, workload: str) -> float:
         """Best live alternative, $/H100e-hour: rival quotes, spot, or serving less."""
         market = economy.market
         book = market.rental[workload]
-        depth = sum(c.spot_sold[workload] for c in economy.living_clouds()) or 1.0
-        crowding = (1 + lab.target[workload] / depth) ** _PRICE_IMPACT
+        crowding = (1 + lab.target[workload] / self._spot_depth[workload]) ** _PRICE_IMPACT
         prices = [
             _SPOT_DISCOUNT * book.spot_price * crowding,
             _RESERVED_MARGIN * book.contract_price,
@@ -194,9 +203,19 @@ class Procurement:
         outside: float,
     ) -> Talk:
         rules = economy.market.rules.world.bargaining
-        buyer = buyer_stance(lab, cloud, h100e, outside)
-        seller = seller_stance(cloud, lab, self._views[cloud.name, workload], h100e)
-        return Talk(buyer, seller, rules.rounds_per_month * rules.deadline_months)
+        stances = self._stances(lab, cloud, workload, h100e, outside)
+        return Talk(*stances, rules.rounds_per_month * rules.deadline_months)
+
+    def _stances(
+        self, lab: Lab, cloud: Cloud, workload: str, h100e: float, outside: float
+    ) -> tuple[Stance, Stance]:
+        """How lab and cloud see the deal this month."""
+        assert self._menu is not None
+        view = self._views[cloud.name, workload]
+        return (
+            buyer_stance(self._menu, lab, cloud, h100e, outside),
+            seller_stance(self._menu, cloud, lab, view, h100e),
+        )
 
     # -- talking ------------------------------------------------------------------------------
 
@@ -214,11 +233,8 @@ class Procurement:
             if request.month < market.month and talk.outcome is None:
                 outside = self._outside_price(economy, lab, cloud, request.workload)
                 talk.revise(
-                    buyer_stance(lab, cloud, negotiation.h100e, outside),
-                    seller_stance(
-                        cloud, lab, self._views[cloud.name, request.workload], negotiation.h100e
-                    ),
-                )  # fmt: skip
+                    *self._stances(lab, cloud, request.workload, negotiation.h100e, outside)
+                )
             outcome = talk.outcome or talk.advance(rules.rounds_per_month)
             if outcome is Outcome.SIGNED:
                 signed.append(negotiation)
@@ -231,7 +247,9 @@ class Procurement:
             def cost(n: Negotiation) -> tuple[float, str]:
                 assert n.talk.package is not None
                 group = economy.clouds[n.cloud].group
-                return n.talk.package.price * (1 - advantage * ties.get(group, 0.0)), n.cloud
+                price = n.talk.package.price * (1 - advantage * ties.get(group, 0.0))
+                # all who meet the lab's limit ask the same: no rounding error may choose
+                return round(price, 9), n.cloud
 
             best = min(signed, key=cost)
             for negotiation in list(request.talks):
@@ -293,7 +311,8 @@ class Procurement:
         rules = market.rules.world.bargaining
         package = talk.package
         assert package is not None
-        terms = menu(rules)[package.item]
+        assert self._menu is not None
+        terms = self._menu.terms[package.item]
         lab, cloud = economy.labs[request.lab], economy.clouds[best.cloud]
         start = market.month + 1
         renewal = any(c.cloud == cloud.name for c in market.book.by_lab.get(lab.name, ()))
@@ -322,8 +341,7 @@ class Procurement:
         )
         market.book.sign(contract)
         market.signed_this_month.append(contract)
-        for workload in WORKLOADS:
-            self._capacity.pop((cloud.name, workload), None)
+        self._capacity.pop(cloud.name, None)
         headline = contract.remaining_usd(start)
         prepaid = terms.prepaid_share * headline
         affordable = 0.25 * max(0.0, lab.cash_usd)
@@ -332,8 +350,8 @@ class Procurement:
             prepaid = affordable
             contract.prepaid_share = prepaid / headline
         market.bill(lab.name, cloud.name, prepaid, "prepayment", contract.contract_id)
-        market.lab_contract_price += 0.3 * min(1.0, best.h100e / 2e4 + 0.1) * (
-            package.price - market.lab_contract_price
+        market.lab_contract_price += (
+            0.3 * min(1.0, best.h100e / 2e4 + 0.1) * (package.price - market.lab_contract_price)
         )
         market.event(
             "contract_signed",
@@ -462,32 +480,33 @@ def _megawatts(cloud: Cloud, maker: str, workload: str, h100e: float) -> float:
     return h100e / density if density > 0 else 0.0
 
 
-def _future_mw(cloud: Cloud, maker: str) -> float:
-    """Megawatts of one family that are uncommitted when a new contract would be at full ramp."""
+def _future_mw(cloud: Cloud) -> dict[str, float]:
+    """Megawatts of each family that are uncommitted when a new contract would be at full ramp."""
+    if not cloud.families:
+        return {}
     market = cloud.market
     rules = market.rules.world.bargaining
     later = market.month + rules.delivery_horizon_months
-    family = cloud.families[maker]
-    blend = 0.5 * (family.training_h100e + family.inference_h100e)
-    if blend <= 0:
-        return 0.0
     coming = sum(p.mw for p in cloud.projects if p.due <= later)
     room = max(0.0, cloud.energised_mw + coming - cloud.used_mw)
     # chips ordered and those it will order within its usual rate, as far as power allows
-    share = cloud.maker_shares().get(maker, 0.0)
+    shares = cloud.maker_shares()
     months = max(0, rules.delivery_horizon_months - 4)
-    gate = cloud.return_gate()
-    chips = share * (cloud.pipeline_h100e() + gate * months * cloud.smoothed_order)
-    density = blend / family.mw
-    mix = market.mixes.get(maker)
-    added = min(chips * (mix.kw_per_h100e / 1000 if mix else 1 / density), room * max(share, 0.05))
-    sold = 0.0
+    ordered = cloud.pipeline_h100e() + cloud.return_gate() * months * cloud.smoothed_order
+    sold = dict.fromkeys(cloud.families, 0.0)
     for contract in market.book.of_cloud(cloud.name):
-        if contract.maker == maker:
+        if contract.maker in sold:
             peak = max(contract.h100e_at(later), contract.h100e_at(market.month + 3))
-            per_mw = family.per_mw(contract.workload)
-            sold += peak / per_mw if per_mw > 0 else 0.0
-    captive = 0.85 * cloud.captive_h100e * family.mw / cloud.used_mw / max(1e-9, cloud.h100e_per_mw)
-    # new chips do more per megawatt than the family's mean
-    gain = (1000 / mix.kw_per_h100e) / density if mix and density > 0 else 1.0
-    return max(0.0, family.mw + added * gain - sold - captive)
+            sold[contract.maker] += _megawatts(cloud, contract.maker, contract.workload, peak)
+    captive = 0.85 * cloud.captive_h100e / cloud.used_mw / max(1e-9, cloud.h100e_per_mw)
+    future = {}
+    for maker, family in cloud.families.items():
+        density = 0.5 * (family.training_h100e + family.inference_h100e) / family.mw
+        share = shares.get(maker, 0.0)
+        mix = market.mixes.get(maker)
+        # new chips do more per megawatt than the family's mean
+        density_of_new = 1000 / mix.kw_per_h100e if mix else density
+        added = min(share * ordered / density_of_new, room * max(share, 0.05))
+        gain = density_of_new / density
+        future[maker] = max(0.0, family.mw * (1 - captive) + added * gain - sold[maker])
+    return future

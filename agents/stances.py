@@ -7,14 +7,10 @@ different length compare. Prepayment is carried at each side's own cost of capit
 
 from __future__ import annotations
 
-from functools import lru_cache
-from math import exp
-from typing import NamedTuple
-
 from ..market.contracts import HOURS_PER_MONTH
 from ..market.credit import mean_decline
 from ..market.negotiation import Stance, Tactic, Terms
-from ..scenarios.schema import Bargaining
+from ..scenarios.schema import Bargaining, Scenario
 from .cloud import Cloud
 from .lab import Lab
 from .strategies.negotiation import Hurried
@@ -36,9 +32,37 @@ _LONG_TERM_YEARS = 5.0
 _URGENT_RUNWAY_MONTHS = 12.0
 
 
-@lru_cache(maxsize=64)
-def menu(rules: Bargaining) -> tuple[Terms, ...]:
-    """The items on the table: term by prepayment by firmness, and one exclusive item."""
+class Menu:
+    """The items on the table, and all that depends on them and the rules alone, item by item."""
+
+    def __init__(self, rules: Scenario) -> None:
+        """Term by prepayment by firmness, and one exclusive item."""
+        bargaining = rules.world.bargaining
+        self.rules = rules
+        self.terms = _items(bargaining)
+        obsolescence = rules.world.building.obsolescence_per_year
+        self.for_buyer: list[tuple[float, ...]] = []  # years, decay, flexibility, prepaid years
+        self.for_seller: list[tuple[float, ...]] = []  # and wear, exposure, stranding, extra
+        for terms in self.terms:
+            years = terms.term_months / 12
+            # mean over the term of a price that falls at the expected rate
+            decay = mean_decline(bargaining.price_decay_expected_per_year, years)
+            prepaid_years = terms.prepaid_share * years
+            bound_years = years * terms.termination_fee_share * terms.take_or_pay_share
+            flexibility = 1 - _FLEXIBILITY * bound_years
+            fee_cover = 0.03 * (1 - terms.termination_fee_share) * years
+            extra = 1 + fee_cover
+            if terms.exclusive:
+                flexibility -= _EXCLUSIVITY_COST
+                extra -= _EXCLUSIVITY_GAIN
+            wear = mean_decline(obsolescence, years)
+            exposure = (1 - terms.prepaid_share) * (1.2 - 0.4 * terms.take_or_pay_share)
+            stranding = _STRANDING * max(0.0, _LONG_TERM_YEARS - years)
+            self.for_buyer.append((years, decay, flexibility, prepaid_years))
+            self.for_seller.append((years, decay, prepaid_years, wear, exposure, stranding, extra))
+
+
+def _items(rules: Bargaining) -> list[Terms]:
     firmness = list(zip(rules.take_or_pay_shares, rules.termination_fee_shares, strict=False))
     items = [
         Terms(term, prepaid, take_or_pay, fee, False)
@@ -48,30 +72,10 @@ def menu(rules: Bargaining) -> tuple[Terms, ...]:
     ]
     if rules.allow_exclusivity:
         items.append(items[-1]._replace(exclusive=True))
-    return tuple(items)
+    return items
 
 
-class MenuFactors(NamedTuple):
-    """What depends on the menu alone, by item."""
-
-    years: tuple[float, ...]
-    decay: tuple[float, ...]  # mean over the term of a price that falls at the expected rate
-    stiffness: tuple[float, ...]  # years that cannot be left for free
-
-
-@lru_cache(maxsize=64)
-def factors(rules: Bargaining) -> MenuFactors:
-    """Precompute the menu's factors."""
-    items = menu(rules)
-    years = tuple(t.term_months / 12 for t in items)
-    decay = tuple(mean_decline(rules.price_decay_expected_per_year, y) for y in years)
-    stiff = tuple(
-        y * t.termination_fee_share * t.take_or_pay_share for y, t in zip(years, items, strict=True)
-    )
-    return MenuFactors(years, decay, stiff)
-
-
-def buyer_stance(lab: Lab, cloud: Cloud, h100e: float, outside_price: float) -> Stance:
+def buyer_stance(menu: Menu, lab: Lab, cloud: Cloud, h100e: float, outside_price: float) -> Stance:
     """The lab's view: what the compute would cost elsewhere, less what the terms cost it.
 
     outside_price: $/H100e-hour of its best live alternative today (rival quotes, spot, serving
@@ -79,62 +83,52 @@ def buyer_stance(lab: Lab, cloud: Cloud, h100e: float, outside_price: float) -> 
     """
     market = lab.market
     rules = market.rules.world.bargaining
-    items, (years, decay, stiff) = menu(rules), factors(rules)
     shortage = max(0.0, market.utilisation - 0.85) / 0.15
     incumbent = any(c.cloud == cloud.name for c in market.book.by_lab.get(lab.name, ()))
     switching = 0.0 if incumbent else rules.switching_cost_months / 12 * 0.25
     rich = lab.backed or lab.runway_months >= _COMFORTABLE_RUNWAY_MONTHS
     carry = (_RICH_LAB_COST_OF_CAPITAL if rich else _LAB_COST_OF_CAPITAL) / 2
     hours = 12 * HOURS_PER_MONTH * h100e
+    worth, security = hours * outside_price, _SECURITY * shortage
     intercepts, slopes = [], []
-    for i, terms in enumerate(items):
-        value = outside_price * decay[i]
-        scale = (
-            1
-            + _SECURITY * shortage * years[i]
-            - _FLEXIBILITY * stiff[i]
-            - switching / years[i]
-            - (_EXCLUSIVITY_COST if terms.exclusive else 0.0)
-        )
-        intercepts.append(hours * value * max(0.05, scale) / decay[i])
-        slopes.append(-hours * (1 + terms.prepaid_share * carry * years[i]) / decay[i])
-    low = min(0.8 * market.user_cost, 0.6 * outside_price * decay[-1])
+    decay = 1.0
+    for years, decay, flexibility, prepaid_years in menu.for_buyer:
+        scale = flexibility + security * years - switching / years
+        intercepts.append(worth * max(0.05, scale))
+        slopes.append(-hours * (1 + carry * prepaid_years) / decay)
+    low = min(0.8 * market.user_cost, 0.6 * outside_price * decay)
     tactic = hurried(lab.negotiation_rule, lab.runway_months)
     return Stance(tuple(intercepts), tuple(slopes), 0.0, low, tactic)
 
 
-def seller_stance(cloud: Cloud, lab: Lab, view: PricingView, h100e: float) -> Stance:
+def seller_stance(menu: Menu, cloud: Cloud, lab: Lab, view: PricingView, h100e: float) -> Stance:
     """The cloud's view: price against cost and against letting the capacity to others.
 
     A buyer that may fail pays for the expected loss (its rating is public) and for what is left
     stranded.
     """
     market = cloud.market
-    rules, credit = market.rules.world.bargaining, market.rules.world.credit
-    items, (years, decay, _) = menu(rules), factors(rules)
-    obsolescence = market.rules.world.building.obsolescence_per_year
-    wear = [mean_decline(obsolescence, y) for y in years]
+    credit = market.rules.world.credit
     risk = credit.default_probability_per_year[lab.credit_rating]  # type: ignore[index]
     severity = credit.expected_loss_given_default * (1 - _MITIGATION)
     full = max(0.0, min(1.0, (cloud.utilisation - 0.6) / 0.35))
-    relet = _RELETTING * full * cloud.pricing_rule.quote(view)
+    empty = 1 - full
+    quote = cloud.pricing_rule.quote(view)
+    relet = _RELETTING * full * quote
     cost = 0.92 * market.user_cost
     carry = (_NEOCLOUD_COST_OF_CAPITAL if cloud.leases else _CLOUD_COST_OF_CAPITAL) / 2
     hours = 12 * HOURS_PER_MONTH * h100e
     running = cloud.running_cost_usd / (cloud.h100e * HOURS_PER_MONTH) if cloud.h100e > 0 else 0.0
     intercepts, slopes = [], []
-    for i, terms in enumerate(items):
+    loss_per_year = risk * severity / 2
+    for years, decay, prepaid_years, wear, exposure, stranding, extra in menu.for_seller:
         # below running cost a machine is better switched off
-        alternative = max(cost * wear[i], relet * decay[i], running)
-        loss = min(0.6, risk * severity * years[i] / 2)
-        loss *= (1 - terms.prepaid_share) * (1.2 - 0.4 * terms.take_or_pay_share)
-        stranding = _STRANDING * max(0.0, _LONG_TERM_YEARS - years[i]) * (1 - full)
-        gain = _EXCLUSIVITY_GAIN if terms.exclusive else 0.0
-        fee_cover = 0.03 * (1 - terms.termination_fee_share) * years[i]
-        extra = 1 + stranding + fee_cover + loss - gain
-        intercepts.append(-hours * alternative * extra / decay[i])
-        slopes.append(hours * (1 + terms.prepaid_share * carry * years[i] - loss) / decay[i])
-    asked = min(view.list_price * 0.7, 1.15 * cloud.pricing_rule.quote(view))
+        alternative = max(cost * wear, relet * decay, running)
+        loss = min(0.6, loss_per_year * years) * exposure
+        per_price = hours / decay
+        intercepts.append(-per_price * alternative * (extra + stranding * empty + loss))
+        slopes.append(per_price * (1 + carry * prepaid_years - loss))
+    asked = min(view.list_price * 0.7, 1.15 * quote)
     opening = max(asked, 1.1 * cost)
     return Stance(tuple(intercepts), tuple(slopes), 0.0, opening, cloud.negotiation_rule)
 

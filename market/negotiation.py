@@ -65,8 +65,12 @@ class Stance(NamedTuple):
         """Value of the opening demand: the opening price on the favourite item."""
         price = self.opening_price
         return max(
-            intercept + slope * price
-            for intercept, slope in zip(self.intercept_usd, self.slope_usd_per_price, strict=True)
+            [
+                intercept + slope * price
+                for intercept, slope in zip(
+                    self.intercept_usd, self.slope_usd_per_price, strict=True
+                )
+            ]
         )
 
 
@@ -114,9 +118,11 @@ class Talk:
 
     __slots__ = (
         "_buyer",
-        "_buyer_reach_usd",
+        "_buyer_limits",
+        "_buyer_steps",
         "_seller",
-        "_seller_reach_usd",
+        "_seller_limits",
+        "_seller_steps",
         "buyer_reservation_price",
         "deadline_rounds",
         "gap",
@@ -147,11 +153,12 @@ class Talk:
 
     def advance(self, rounds: int) -> Outcome | None:
         """Play up to `rounds` rounds; None means that talks go on."""
+        asks: list[float] | None = None
         for _ in range(rounds):
             if self.outcome is not None:
                 break
             self.round += 1
-            self.package = self._play_round()
+            self.package, asks = self._play_round(asks)
             if self.package is not None:
                 self.outcome = Outcome.SIGNED
                 self._look_at(self.package.item)
@@ -163,18 +170,22 @@ class Talk:
         _check(buyer, seller)
         self._buyer = buyer
         self._seller = seller
-        # An opening below the alternative holds no room for concessions.
-        self._buyer_reach_usd = max(0.0, buyer.opening_usd() - buyer.batna_usd)
-        self._seller_reach_usd = max(0.0, seller.opening_usd() - seller.batna_usd)
-        self.gap = -inf
-        buyer_prices = _prices_worth(buyer, buyer.batna_usd)
-        seller_prices = _prices_worth(seller, seller.batna_usd)
-        for item, (highest, lowest) in enumerate(zip(buyer_prices, seller_prices, strict=True)):
-            lowest = max(0.0, lowest)
-            if item == 0 or highest - lowest > self.gap:
-                self.buyer_reservation_price = highest
-                self.seller_reservation_price = lowest
-                self.gap = highest - lowest
+        # The price of each item that leaves a party at its alternative, and how far above (the
+        # buyer: below) that it opens. An opening below the alternative leaves no room to concede.
+        self._buyer_limits = _prices_worth(buyer, buyer.batna_usd)
+        self._seller_limits = _prices_worth(seller, seller.batna_usd)
+        buyer_reach = max(0.0, buyer.opening_usd() - buyer.batna_usd)
+        seller_reach = max(0.0, seller.opening_usd() - seller.batna_usd)
+        self._buyer_steps = [buyer_reach / slope for slope in buyer.slope_usd_per_price]
+        self._seller_steps = [seller_reach / slope for slope in seller.slope_usd_per_price]
+        gaps = [
+            highest - max(0.0, lowest)
+            for highest, lowest in zip(self._buyer_limits, self._seller_limits, strict=True)
+        ]
+        self.gap = max(gaps)
+        widest = gaps.index(self.gap)
+        self.buyer_reservation_price = self._buyer_limits[widest]
+        self.seller_reservation_price = max(0.0, self._seller_limits[widest])
         if self.gap < 0.0:
             self.outcome = Outcome.NO_ZONE
 
@@ -185,30 +196,32 @@ class Talk:
         self.seller_reservation_price = max(0.0, _prices_worth(seller, seller.batna_usd)[item])
         self.gap = self.buyer_reservation_price - self.seller_reservation_price
 
-    def _play_round(self) -> Package | None:
+    def _play_round(self, asks: list[float] | None) -> tuple[Package | None, list[float] | None]:
+        """What is agreed, if anything, and what the seller asks next, if it got so far.
+
+        asks: where known from the round before
+        """
         move = 2 * (self.round - 1)
         last = 2 * self.deadline_rounds - 1
-        asks = self._seller_prices(min(1.0, move / last))
+        asks = asks or self._seller_prices(min(1.0, move / last))
         bids = self._buyer_prices(min(1.0, (move + 1) / last))
         offer = _proposal(asks, self._buyer)
         if offer is not None and offer.price <= bids[offer.item]:
-            return offer
+            return offer, None
         counter = _proposal(bids, self._seller)
-        if counter is None:
-            return None
         next_asks = self._seller_prices(min(1.0, (move + 2) / last))
-        return counter if counter.price >= next_asks[counter.item] else None
+        if counter is not None and counter.price >= next_asks[counter.item]:
+            return counter, None
+        return None, next_asks
 
     def _seller_prices(self, elapsed: float) -> list[float]:
-        seller = self._seller
-        held = max(0.0, seller.tactic.aspiration(elapsed))
-        prices = _prices_worth(seller, seller.batna_usd + held * self._seller_reach_usd)
-        return [price if price > 0.0 else 0.0 for price in prices]
+        held = max(0.0, self._seller.tactic.aspiration(elapsed))
+        prices = _conceded(self._seller_limits, self._seller_steps, held)
+        return prices if min(prices) >= 0.0 else [max(0.0, price) for price in prices]
 
     def _buyer_prices(self, elapsed: float) -> list[float]:
-        buyer = self._buyer
-        held = max(0.0, buyer.tactic.aspiration(elapsed))
-        return _prices_worth(buyer, buyer.batna_usd + held * self._buyer_reach_usd)
+        held = max(0.0, self._buyer.tactic.aspiration(elapsed))
+        return _conceded(self._buyer_limits, self._buyer_steps, held)
 
 
 def nash_price(buyer: Stance, seller: Stance, buyer_power: float = 0.5) -> Package | None:
@@ -257,22 +270,27 @@ def _prices_worth(stance: Stance, value_usd: float) -> list[float]:
     ]
 
 
+def _conceded(limits: list[float], steps: list[float], held: float) -> list[float]:
+    """Prices that hold a share of the way from reservation to opening, never beyond the first."""
+    return [limit + held * step for limit, step in zip(limits, steps, strict=True)]
+
+
 def _proposal(prices: list[float], counterpart: Stance) -> Package | None:
     """Of one price per item, the package the counterpart values most; first item on ties.
 
     None when no item has a price of 0 or more that either side could name.
     """
-    best_value = -inf
-    best_item = -1
-    intercepts = counterpart.intercept_usd
-    slopes = counterpart.slope_usd_per_price
-    for item, price in enumerate(prices):
-        if price >= 0.0:
-            value = intercepts[item] + slopes[item] * price
-            if value > best_value:
-                best_value = value
-                best_item = item
-    return Package(prices[best_item], best_item) if best_item >= 0 else None
+    values = [
+        intercept + slope * price if price >= 0.0 else -inf
+        for price, intercept, slope in zip(
+            prices, counterpart.intercept_usd, counterpart.slope_usd_per_price, strict=True
+        )
+    ]
+    best = max(values)
+    if best == -inf:
+        return None
+    item = values.index(best)
+    return Package(prices[item], item)
 
 
 def _check(buyer: Stance, seller: Stance) -> None:
