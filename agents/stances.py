@@ -94,7 +94,7 @@ def buyer_stance(menu: Menu, lab: Lab, cloud: Cloud, h100e: float, outside_price
     decay = 1.0
     for years, decay, flexibility, prepaid_years in menu.for_buyer:
         scale = flexibility + security * years - switching / years
-        intercepts.append(worth * max(0.05, scale))
+        intercepts.append(worth * (scale if scale > 0.05 else 0.05))
         slopes.append(-hours * (1 + carry * prepaid_years) / decay)
     low = min(0.8 * market.user_cost, 0.6 * outside_price * decay)
     tactic = hurried(lab.negotiation_rule, lab.runway_months)

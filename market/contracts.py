@@ -75,10 +75,11 @@ class ComputeContract:
         """Capacity still to come, from `month` to the end."""
         first = max(month, self.start)
         ramped = min(self.end, self.start + self.ramp_months - 1)
-        ramping = 0.0
-        if first < ramped:  # an arithmetic series
-            ramping = (self.h100e_at(first) + self.h100e_at(ramped - 1)) / 2 * (ramped - first)
-        return HOURS_PER_MONTH * (ramping + self.h100e * max(0, self.end - max(first, ramped)))
+        if first >= ramped:
+            return HOURS_PER_MONTH * self.h100e * max(0, self.end - first)
+        # an arithmetic series
+        ramping = (self.h100e_at(first) + self.h100e_at(ramped - 1)) / 2 * (ramped - first)
+        return HOURS_PER_MONTH * (ramping + self.h100e * (self.end - ramped))
 
     def remaining_usd(self, month: int) -> float:
         """Price of the capacity still to come."""

@@ -12,6 +12,7 @@ and Nash 1950 (closed forms).
 
 from enum import StrEnum
 from math import inf
+from operator import gt
 from typing import NamedTuple, Protocol
 
 
@@ -153,18 +154,31 @@ class Talk:
 
     def advance(self, rounds: int) -> Outcome | None:
         """Play up to `rounds` rounds; None means that talks go on."""
+        if self.outcome is not None or rounds < 1:
+            return self.outcome
+        end = self.round + max(1, min(rounds, self.deadline_rounds - self.round))
+        if self._too_far_apart(end):
+            self.round = end
         asks: list[float] | None = None
-        for _ in range(rounds):
-            if self.outcome is not None:
-                break
+        while self.package is None and self.round < end:
             self.round += 1
             self.package, asks = self._play_round(asks)
-            if self.package is not None:
-                self.outcome = Outcome.SIGNED
-                self._look_at(self.package.item)
-            elif self.round >= self.deadline_rounds:
-                self.outcome = Outcome.IMPASSE
+        if self.package is not None:
+            self.outcome = Outcome.SIGNED
+            self._look_at(self.package.item)
+        elif self.round >= self.deadline_rounds:
+            self.outcome = Outcome.IMPASSE
         return self.outcome
+
+    def _too_far_apart(self, end: int) -> bool:
+        """Whether no round up to `end` can bring agreement.
+
+        Nobody takes a concession back, so it is enough to look at the last.
+        """
+        last = 2 * self.deadline_rounds - 1
+        bids = self._buyer_prices(min(1.0, (2 * end - 1) / last))
+        asks = self._seller_prices(min(1.0, 2 * end / last))
+        return all(map(gt, asks, bids))
 
     def _sit_down(self, buyer: Stance, seller: Stance) -> None:
         _check(buyer, seller)
@@ -179,7 +193,7 @@ class Talk:
         self._buyer_steps = [buyer_reach / slope for slope in buyer.slope_usd_per_price]
         self._seller_steps = [seller_reach / slope for slope in seller.slope_usd_per_price]
         gaps = [
-            highest - max(0.0, lowest)
+            highest - (lowest if lowest > 0.0 else 0.0)
             for highest, lowest in zip(self._buyer_limits, self._seller_limits, strict=True)
         ]
         self.gap = max(gaps)
@@ -294,11 +308,8 @@ def _proposal(prices: list[float], counterpart: Stance) -> Package | None:
 
 
 def _check(buyer: Stance, seller: Stance) -> None:
-    sizes = {
-        len(column)
-        for stance in (buyer, seller)
-        for column in (stance.intercept_usd, stance.slope_usd_per_price)
-    }
+    columns = (*buyer[:2], *seller[:2])  # intercepts and slopes
+    sizes = set(map(len, columns))
     if len(sizes) != 1 or 0 in sizes:
         raise ValueError(f"buyer and seller must value the same menu of terms, sizes {sizes}")
     if max(buyer.slope_usd_per_price) >= 0.0 or min(seller.slope_usd_per_price) <= 0.0:
