@@ -134,9 +134,7 @@ def order_chips(economy: Economy, lab_trend: float) -> None:
 
 def _affordable_h100e(cloud: Cloud, wanted: float) -> float:
     """What own funds allow: a parent's for hyperscalers, equity beside loans for neoclouds."""
-    market = cloud.market
-    shares = cloud.maker_shares()
-    price = sum(w * market.mixes[m].price_usd_per_h100e for m, w in shares.items())
+    price = cloud.chip_usd_per_h100e()
     if wanted <= 0 or price <= 0:
         return 0.0
     open_orders = sum(o.left_h100e * o.price_usd_per_h100e - o.deposit_usd for o in cloud.orders)

@@ -111,6 +111,7 @@ class Cloud(Firm):
         self.facility_frozen = False
         self.advance_share = 0.0  # of chip purchases that lenders would finance now
         self._shares: dict[str, float] = {}  # of orders by maker
+        self._new_usd = self._new_kw = 0.0  # price and power of an H100e ordered so
         self._shares_at = market.mixes  # the chips on offer for which these hold
 
     def open_books(self) -> None:
@@ -360,17 +361,15 @@ class Cloud(Firm):
             else building.required_return_hyperscaler
         )
         wear = building.obsolescence_per_year
-        shares = self.maker_shares()
-        cost = sum(
-            w
-            * user_cost_usd_per_h100e_hour(
-                market.rules,
-                market.mixes[m],
-                wanted,
-                market.world.power_price_usd_per_mwh,
-                max(wear, 0.5 * (wear + market.rent_decline_per_year)),
-            )
-            for m, w in shares.items()
+        if not self.maker_shares():
+            return 0.0
+        cost = user_cost_usd_per_h100e_hour(
+            market.rules,
+            self.chip_usd_per_h100e(),
+            self._new_kw_per_h100e(),
+            wanted,
+            market.world.power_price_usd_per_mwh,
+            max(wear, 0.5 * (wear + market.rent_decline_per_year)),
         )
         price = 0.5 * sum(book.contract_price for book in market.rental.values())
         if cost <= 0:
@@ -380,14 +379,23 @@ class Cloud(Firm):
 
     def _new_kw_per_h100e(self) -> float:
         """Power of what it buys now."""
-        shares = self.maker_shares()
-        return sum(w * self.market.mixes[m].kw_per_h100e for m, w in shares.items()) or 1.55
+        self.maker_shares()
+        return self._new_kw
 
     def maker_shares(self) -> dict[str, float]:
         """Shares of its orders by maker: preference tilted by price per H100e."""
-        if self._shares_at is not self.market.mixes:
-            self._shares_at, self._shares = self.market.mixes, self._tilted_shares()
+        mixes = self.market.mixes
+        if self._shares_at is not mixes:
+            self._shares_at = mixes
+            self._shares = shares = self._tilted_shares()
+            self._new_usd = sum(w * mixes[m].price_usd_per_h100e for m, w in shares.items())
+            self._new_kw = sum(w * mixes[m].kw_per_h100e for m, w in shares.items()) or 1.55
         return self._shares
+
+    def chip_usd_per_h100e(self) -> float:
+        """Price of what it buys now."""
+        self.maker_shares()
+        return self._new_usd
 
     def _tilted_shares(self) -> dict[str, float]:
         market = self.market

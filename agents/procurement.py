@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import islice
 from math import log
 
 from ..market.contracts import HOURS_PER_MONTH, ComputeContract, Deal, DealStatus
@@ -107,10 +108,11 @@ class Procurement:
             for c in market.book.of_lab(lab.name, workload)
         )
         request = Request(lab.name, workload, wanted, month, expiring)
-        candidates = self._candidates(economy, lab, workload, wanted)
-        for cloud, maker, h100e in candidates:
-            outside = self._outside_price(economy, lab, cloud, workload)
-            talk = self._sit_down(economy, lab, cloud, workload, h100e, outside)
+        rules = market.rules.world.bargaining
+        elsewhere = self._elsewhere(economy, lab, workload)
+        for cloud, maker, h100e in self._candidates(economy, lab, workload, wanted):
+            stances = self._stances(lab, cloud, workload, elsewhere)
+            talk = Talk(*stances, rules.rounds_per_month * rules.deadline_months)
             request.talks.append(Negotiation(talk, cloud.name, maker, h100e))
         if request.talks:
             self.requests[lab.name, workload] = request
@@ -120,7 +122,7 @@ class Procurement:
             "offer_refused",
             lab.name,
             text=f"{lab.name} finds no cloud that can deliver {wanted:,.0f} {workload} H100e "
-            f"within {market.rules.world.bargaining.delivery_horizon_months} months",
+            f"within {rules.delivery_horizon_months} months",
             outcome="NO_CAPACITY",
             workload=workload,
             h100e=wanted,
@@ -172,49 +174,42 @@ class Procurement:
                 best[each] = maker, h100e
         return self._capacity[cloud.name][workload]
 
-    def _outside_price(self, economy: Economy, lab: Lab, cloud: Cloud, workload: str) -> float:
-        """Best live alternative, $/H100e-hour: rival quotes, spot, or serving less."""
+    def _elsewhere(
+        self, economy: Economy, lab: Lab, workload: str
+    ) -> list[tuple[float, Cloud | None]]:
+        """What the lab could do instead, $/H100e-hour: spot, serving less, or a rival's offer.
+
+        Of rivals the two cheapest that can deliver: one of them is not the cloud it talks to.
+        """
         market = economy.market
         book = market.rental[workload]
         crowding = (1 + lab.target[workload] / self._spot_depth[workload]) ** _PRICE_IMPACT
-        prices = [
-            _SPOT_DISCOUNT * book.spot_price * crowding,
-            _RESERVED_MARGIN * book.contract_price,
+        prices: list[tuple[float, Cloud | None]] = [
+            (_SPOT_DISCOUNT * book.spot_price * crowding, None),
+            (_RESERVED_MARGIN * book.contract_price, None),
         ]
-        if lab.exclusive_cloud(workload) is None:
-            for quote, rival in self._quotes[workload]:  # the first that can deliver is cheapest
-                if rival is not cloud and rival.spec.sells:
-                    _, available = self._available(rival, workload)
-                    if available > _NEVER_WAIT_BELOW * lab.target[workload]:
-                        prices.append(_RIVAL_MARGIN * quote)
-                        break
         if workload == "inference":
             service = market.world.service_usd_per_h100e_month(market.rules)
-            prices.append(lab.price_index * service / HOURS_PER_MONTH)
-        return min(prices)
-
-    def _sit_down(
-        self,
-        economy: Economy,
-        lab: Lab,
-        cloud: Cloud,
-        workload: str,
-        h100e: float,
-        outside: float,
-    ) -> Talk:
-        rules = economy.market.rules.world.bargaining
-        stances = self._stances(lab, cloud, workload, h100e, outside)
-        return Talk(*stances, rules.rounds_per_month * rules.deadline_months)
+            prices.append((lab.price_index * service / HOURS_PER_MONTH, None))
+        if lab.exclusive_cloud(workload) is None:
+            enough = _NEVER_WAIT_BELOW * lab.target[workload]
+            able = (
+                (_RIVAL_MARGIN * quote, rival)
+                for quote, rival in self._quotes[workload]  # cheapest first
+                if rival.spec.sells and self._available(rival, workload)[1] > enough
+            )
+            prices.extend(islice(able, 2))
+        return prices
 
     def _stances(
-        self, lab: Lab, cloud: Cloud, workload: str, h100e: float, outside: float
+        self, lab: Lab, cloud: Cloud, workload: str, elsewhere: list[tuple[float, Cloud | None]]
     ) -> tuple[Stance, Stance]:
-        """How lab and cloud see the deal this month."""
+        """How lab and cloud see a deal this month."""
         assert self._menu is not None
-        view = self._views[cloud.name, workload]
+        outside = min([price for price, rival in elsewhere if rival is not cloud])
         return (
-            buyer_stance(self._menu, lab, cloud, h100e, outside),
-            seller_stance(self._menu, cloud, lab, view, h100e),
+            buyer_stance(self._menu, lab, cloud, outside),
+            seller_stance(self._menu, cloud, lab, self._views[cloud.name, workload]),
         )
 
     # -- talking ------------------------------------------------------------------------------
@@ -225,16 +220,14 @@ class Procurement:
         rules = market.rules.world.bargaining
         lab = economy.labs[request.lab]
         signed: list[Negotiation] = []
+        elsewhere = self._elsewhere(economy, lab, request.workload)
         for negotiation in list(request.talks):
             cloud, talk = economy.clouds[negotiation.cloud], negotiation.talk
             if not (lab.alive and cloud.alive) or lab.frozen or cloud.frozen:
                 self._refuse(economy, request, negotiation, "WITHDRAWN")
                 continue
             if request.month < market.month and talk.outcome is None:
-                outside = self._outside_price(economy, lab, cloud, request.workload)
-                talk.revise(
-                    *self._stances(lab, cloud, request.workload, negotiation.h100e, outside)
-                )
+                talk.revise(*self._stances(lab, cloud, request.workload, elsewhere))
             outcome = talk.outcome or talk.advance(rules.rounds_per_month)
             if outcome is Outcome.SIGNED:
                 signed.append(negotiation)

@@ -1,6 +1,6 @@
 """What a compute contract is worth to each side: stances for the negotiation engine.
 
-Values are net dollars a year at today's price level: each is divided by how far prices are expected
+Values are net dollars per H100e-hour at today's price level: each is divided by how far prices are expected
 to fall on average over the term, so that a short contract counts as renewed on like terms and terms of
 different length compare. Prepayment is carried at each side's own cost of capital.
 """
@@ -33,33 +33,67 @@ _URGENT_RUNWAY_MONTHS = 12.0
 
 
 class Menu:
-    """The items on the table, and all that depends on them and the rules alone, item by item."""
+    """The items on the table, and all that depends on them and the rules alone, item by item.
+
+    Slopes of a stance depend on little else, so that each set is worked out once.
+    """
 
     def __init__(self, rules: Scenario) -> None:
         """Term by prepayment by firmness, and one exclusive item."""
-        bargaining = rules.world.bargaining
+        bargaining, building = rules.world.bargaining, rules.world.building
         self.rules = rules
         self.terms = _items(bargaining)
-        obsolescence = rules.world.building.obsolescence_per_year
-        self.for_buyer: list[tuple[float, ...]] = []  # years, decay, flexibility, prepaid years
-        self.for_seller: list[tuple[float, ...]] = []  # and wear, exposure, stranding, extra
-        for terms in self.terms:
-            years = terms.term_months / 12
-            # mean over the term of a price that falls at the expected rate
-            decay = mean_decline(bargaining.price_decay_expected_per_year, years)
-            prepaid_years = terms.prepaid_share * years
+        self._years = [terms.term_months / 12 for terms in self.terms]
+        # mean over the term of a price that falls at the expected rate
+        decline = bargaining.price_decay_expected_per_year
+        self._decay = [mean_decline(decline, years) for years in self._years]
+        self.last_decay = self._decay[-1]
+        self.for_buyer: list[tuple[float, float]] = []  # years, worth of flexibility
+        self.for_seller: list[tuple[float, float, float]] = []  # decay, wear, stranding
+        for terms, years, decay in zip(self.terms, self._years, self._decay, strict=True):
             bound_years = years * terms.termination_fee_share * terms.take_or_pay_share
-            flexibility = 1 - _FLEXIBILITY * bound_years
-            fee_cover = 0.03 * (1 - terms.termination_fee_share) * years
-            extra = 1 + fee_cover
-            if terms.exclusive:
-                flexibility -= _EXCLUSIVITY_COST
-                extra -= _EXCLUSIVITY_GAIN
-            wear = mean_decline(obsolescence, years)
-            exposure = (1 - terms.prepaid_share) * (1.2 - 0.4 * terms.take_or_pay_share)
+            exclusivity = _EXCLUSIVITY_COST if terms.exclusive else 0.0
+            self.for_buyer.append((years, 1 - _FLEXIBILITY * bound_years - exclusivity))
+            wear = mean_decline(building.obsolescence_per_year, years)
             stranding = _STRANDING * max(0.0, _LONG_TERM_YEARS - years)
-            self.for_buyer.append((years, decay, flexibility, prepaid_years))
-            self.for_seller.append((years, decay, prepaid_years, wear, exposure, stranding, extra))
+            self.for_seller.append((decay, wear, stranding))
+        self._buyer_slopes: dict[float, tuple[float, ...]] = {}
+        self._seller_terms: dict[
+            tuple[float, str], tuple[tuple[float, ...], tuple[float, ...]]
+        ] = {}
+
+    def buyer_slopes(self, cost_of_capital: float) -> tuple[float, ...]:
+        """What a dollar on the price costs a buyer, prepayment carried."""
+        if cost_of_capital not in self._buyer_slopes:
+            self._buyer_slopes[cost_of_capital] = tuple(
+                -(1 + terms.prepaid_share * cost_of_capital / 2 * years) / decay
+                for terms, years, decay in zip(self.terms, self._years, self._decay, strict=True)
+            )
+        return self._buyer_slopes[cost_of_capital]
+
+    def seller_terms(
+        self, cost_of_capital: float, rating: str
+    ) -> tuple[tuple[float, ...], tuple[float, ...]]:
+        """What a dollar on the price pays the seller, and what its cost is multiplied by.
+
+        The buyer's default is expected at its rating, and hurts less the more is prepaid.
+        """
+        key = cost_of_capital, rating
+        if key not in self._seller_terms:
+            credit = self.rules.world.credit
+            risk = credit.default_probability_per_year[rating]  # type: ignore[index]
+            severity = credit.expected_loss_given_default * (1 - _MITIGATION)
+            slopes, covers = [], []
+            for terms, years, decay in zip(self.terms, self._years, self._decay, strict=True):
+                loss = min(0.6, risk * severity * years / 2)
+                loss *= (1 - terms.prepaid_share) * (1.2 - 0.4 * terms.take_or_pay_share)
+                carried = terms.prepaid_share * cost_of_capital / 2 * years
+                slopes.append((1 + carried - loss) / decay)
+                fee_cover = 0.03 * (1 - terms.termination_fee_share) * years
+                gain = _EXCLUSIVITY_GAIN if terms.exclusive else 0.0
+                covers.append(1 + fee_cover + loss - gain)
+            self._seller_terms[key] = tuple(slopes), tuple(covers)
+        return self._seller_terms[key]
 
 
 def _items(rules: Bargaining) -> list[Terms]:
@@ -75,7 +109,7 @@ def _items(rules: Bargaining) -> list[Terms]:
     return items
 
 
-def buyer_stance(menu: Menu, lab: Lab, cloud: Cloud, h100e: float, outside_price: float) -> Stance:
+def buyer_stance(menu: Menu, lab: Lab, cloud: Cloud, outside_price: float) -> Stance:
     """The lab's view: what the compute would cost elsewhere, less what the terms cost it.
 
     outside_price: $/H100e-hour of its best live alternative today (rival quotes, spot, serving
@@ -87,50 +121,40 @@ def buyer_stance(menu: Menu, lab: Lab, cloud: Cloud, h100e: float, outside_price
     incumbent = any(c.cloud == cloud.name for c in market.book.by_lab.get(lab.name, ()))
     switching = 0.0 if incumbent else rules.switching_cost_months / 12 * 0.25
     rich = lab.backed or lab.runway_months >= _COMFORTABLE_RUNWAY_MONTHS
-    carry = (_RICH_LAB_COST_OF_CAPITAL if rich else _LAB_COST_OF_CAPITAL) / 2
-    hours = 12 * HOURS_PER_MONTH * h100e
-    worth, security = hours * outside_price, _SECURITY * shortage
-    intercepts, slopes = [], []
-    decay = 1.0
-    for years, decay, flexibility, prepaid_years in menu.for_buyer:
-        scale = flexibility + security * years - switching / years
-        intercepts.append(worth * (scale if scale > 0.05 else 0.05))
-        slopes.append(-hours * (1 + carry * prepaid_years) / decay)
-    low = min(0.8 * market.user_cost, 0.6 * outside_price * decay)
+    security = _SECURITY * shortage
+    scales = [
+        flexibility + security * years - switching / years for years, flexibility in menu.for_buyer
+    ]
+    intercepts = [outside_price * (scale if scale > 0.05 else 0.05) for scale in scales]
+    slopes = menu.buyer_slopes(_RICH_LAB_COST_OF_CAPITAL if rich else _LAB_COST_OF_CAPITAL)
+    low = min(0.8 * market.user_cost, 0.6 * outside_price * menu.last_decay)
     tactic = hurried(lab.negotiation_rule, lab.runway_months)
-    return Stance(tuple(intercepts), tuple(slopes), 0.0, low, tactic)
+    return Stance(tuple(intercepts), slopes, 0.0, low, tactic)
 
 
-def seller_stance(menu: Menu, cloud: Cloud, lab: Lab, view: PricingView, h100e: float) -> Stance:
+def seller_stance(menu: Menu, cloud: Cloud, lab: Lab, view: PricingView) -> Stance:
     """The cloud's view: price against cost and against letting the capacity to others.
 
     A buyer that may fail pays for the expected loss (its rating is public) and for what is left
     stranded.
     """
     market = cloud.market
-    credit = market.rules.world.credit
-    risk = credit.default_probability_per_year[lab.credit_rating]  # type: ignore[index]
-    severity = credit.expected_loss_given_default * (1 - _MITIGATION)
     full = max(0.0, min(1.0, (cloud.utilisation - 0.6) / 0.35))
     empty = 1 - full
     quote = cloud.pricing_rule.quote(view)
     relet = _RELETTING * full * quote
     cost = 0.92 * market.user_cost
-    carry = (_NEOCLOUD_COST_OF_CAPITAL if cloud.leases else _CLOUD_COST_OF_CAPITAL) / 2
-    hours = 12 * HOURS_PER_MONTH * h100e
+    capital = _NEOCLOUD_COST_OF_CAPITAL if cloud.leases else _CLOUD_COST_OF_CAPITAL
+    slopes, covers = menu.seller_terms(capital, lab.credit_rating)
     running = cloud.running_cost_usd / (cloud.h100e * HOURS_PER_MONTH) if cloud.h100e > 0 else 0.0
-    intercepts, slopes = [], []
-    loss_per_year = risk * severity / 2
-    for years, decay, prepaid_years, wear, exposure, stranding, extra in menu.for_seller:
+    intercepts = []
+    for (decay, wear, stranding), cover in zip(menu.for_seller, covers, strict=True):
         # below running cost a machine is better switched off
         alternative = max(cost * wear, relet * decay, running)
-        loss = min(0.6, loss_per_year * years) * exposure
-        per_price = hours / decay
-        intercepts.append(-per_price * alternative * (extra + stranding * empty + loss))
-        slopes.append(per_price * (1 + carry * prepaid_years - loss))
+        intercepts.append(-alternative * (cover + stranding * empty) / decay)
     asked = min(view.list_price * 0.7, 1.15 * quote)
     opening = max(asked, 1.1 * cost)
-    return Stance(tuple(intercepts), tuple(slopes), 0.0, opening, cloud.negotiation_rule)
+    return Stance(tuple(intercepts), slopes, 0.0, opening, cloud.negotiation_rule)
 
 
 def hurried(tactic: Tactic, runway_months: float) -> Tactic:

@@ -61,7 +61,8 @@ class Catalogue:
 
 def user_cost_usd_per_h100e_hour(
     rules: Scenario,
-    mix: Mix,
+    chip_usd_per_h100e: float,
+    kw_per_h100e: float,
     required_return: float,
     power_price_usd_per_mwh: float,
     obsolescence: float | None = None,
@@ -73,11 +74,11 @@ def user_cost_usd_per_h100e_hour(
     """
     building, power = rules.world.building, rules.world.power
     wear = building.obsolescence_per_year if obsolescence is None else obsolescence
-    capital = (
-        mix.price_usd_per_h100e * 1.36 * (required_return + wear)
-    ) / (12 * HOURS_PER_MONTH * building.billed_utilisation)
+    capital = (chip_usd_per_h100e * 1.36 * (required_return + wear)) / (
+        12 * HOURS_PER_MONTH * building.billed_utilisation
+    )
     per_kw_hour = (
         power_price_usd_per_mwh / 1000
         + power.operating_cost_usd_per_mw_month / 1000 / HOURS_PER_MONTH
     )
-    return capital + mix.kw_per_h100e * per_kw_hour
+    return capital + kw_per_h100e * per_kw_hour

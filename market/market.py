@@ -117,7 +117,8 @@ class Market:
             self.user_cost = min(
                 user_cost_usd_per_h100e_hour(
                     rules,
-                    mix,
+                    mix.price_usd_per_h100e,
+                    mix.kw_per_h100e,
                     building.required_return_hyperscaler,
                     self.world.power_price_usd_per_mwh,
                 )
