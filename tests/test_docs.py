@@ -1,0 +1,56 @@
+"""The documents keep up with the code: columns, strategies, events, and the README's example."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from computemarket import ComputeMarket
+from computemarket.agents.strategies import catalogue
+from computemarket.market.columns import TABLES
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def text(name: str) -> str:
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_every_column_is_explained(table: str) -> None:
+    section = text("docs/tables.md").split(f"\n## {table}\n")[1].split("\n## ")[0]
+    explained = re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE)
+
+    assert explained[: len(TABLES[table])] == [name for name, _ in TABLES[table]]
+
+
+def test_every_strategy_is_named() -> None:
+    document = text("docs/model.md")
+
+    assert [name for _, _, name, _ in catalogue() if f"`{name}`" not in document] == []
+
+
+def test_every_event_and_purpose_of_a_run_is_explained() -> None:
+    model = ComputeMarket("duopoly", seed=1).run()
+    document = text("docs/tables.md")
+    used = {*model.events["kind"], *model.flows["purpose"]}
+
+    assert [name for name in sorted(used) if f"`{name}`" not in document] == []
+
+
+def test_the_example_of_the_readme_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    (example,) = re.findall(r"```python\n(.*?)```", text("README.md"), re.DOTALL)
+
+    exec(compile(example, "README.md", "exec"), {})
+
+    assert capsys.readouterr().out.count("\n") >= 2
+
+
+@pytest.mark.parametrize("name", ["README.md", "docs/model.md", "docs/tables.md"])
+def test_links_and_pictures_exist(name: str) -> None:
+    places = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", text(name))
+    folder = (ROOT / name).parent
+
+    assert [place for place in places if not (folder / place).exists()] == []
