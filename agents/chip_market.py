@@ -43,18 +43,24 @@ def _ship(economy: Economy, maker: Chipmaker) -> None:
         demands[order.buyer] = demands.get(order.buyer, 0.0) + order.left_h100e
     # what a buyer is due this month: its backlog over the lead time, before rationing
     due = {b: d / supply.minimum_lead_months for b, d in demands.items()}
-    weights = {b: _weight(economy, maker, b, d) for b, d in demands.items()}
+    sold = sum(maker.bought.values()) or 1.0
+    weights = {b: _weight(economy, maker, b, d, sold) for b, d in demands.items()}
     granted = ration(production, due, weights)
+    shares = market.mixes[maker.name].shares
+    units = {chip.name: share / chip.h100e for chip, share in shares}  # to an H100e
+    cost = sum(units[chip.name] * chip.unit_cost_usd for chip, _ in shares)
     for order in maker.orders:  # first come, first served within a buyer
         h100e = min(order.left_h100e, granted[order.buyer])
         if h100e > 0:
             granted[order.buyer] -= h100e
-            _deliver(economy, maker, order, h100e)
+            market.bill(maker.name, WORLD, cost * h100e, "foundry")
+            _deliver(economy, maker, order, h100e, {c: n * h100e for c, n in units.items()})
     maker.orders = [o for o in maker.orders if o.status is DealStatus.SIGNED]
 
 
-def _weight(economy: Economy, maker: Chipmaker, buyer: str, ordered: float) -> float:
-    sold = sum(maker.bought.values()) or 1.0
+def _weight(
+    economy: Economy, maker: Chipmaker, buyer: str, ordered: float, sold: float
+) -> float:
     cloud = economy.clouds.get(buyer)
     view = BuyerView(
         ordered,
@@ -66,20 +72,17 @@ def _weight(economy: Economy, maker: Chipmaker, buyer: str, ordered: float) -> f
     return maker.allocation_rule.weight(view)
 
 
-def _deliver(economy: Economy, maker: Chipmaker, order: ChipOrder, h100e: float) -> None:
+def _deliver(
+    economy: Economy, maker: Chipmaker, order: ChipOrder, h100e: float, units: dict[str, float]
+) -> None:
     market = economy.market
     last = order.left_h100e - h100e < 1.0  # a remainder below one H100e is let go
-    mix = market.mixes[maker.name]
-    price = h100e * mix.price_usd_per_h100e
-    cost = sum(h100e * w * chip.unit_cost_usd / chip.h100e for chip, w in mix.shares)
-    units = {chip.name: h100e * w / chip.h100e for chip, w in mix.shares}
     order.left_h100e = 0.0 if last else order.left_h100e - h100e
     order.units += round(sum(units.values()))
     maker.shipped_h100e += h100e
     maker.delivered_h100e += h100e
     maker.bought[order.buyer] = maker.bought.get(order.buyer, 0.0) + h100e
-    market.bill(maker.name, WORLD, cost, "foundry")
-    due = round(price)
+    due = round(h100e * market.mixes[maker.name].price_usd_per_h100e)
     deposit = market.ledger.claim_usd(
         Account.PREPAID, order.buyer, maker.name, order.contract_id
     )

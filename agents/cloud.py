@@ -333,7 +333,7 @@ class Cloud(Firm):
                 exp(building.order_growth_cap_per_year / 2),
             )
         )
-        wanted *= 1 - self.rental_share() * (1 - self.return_gate())
+        wanted *= self.restraint()
         horizon = self.market.month + round(months)
         coming = sum(p.mw for p in self.projects if p.due <= horizon)
         kw = self._new_kw_per_h100e()
@@ -347,6 +347,10 @@ class Cloud(Firm):
         labs, rental, captive = self._sold_h100e()
         sold = labs + rental + captive
         return rental / sold if sold > 0 else 0.0
+
+    def restraint(self) -> float:
+        """Share of what it would build that it dares to: what is rented out has to pay."""
+        return 1 - self.rental_share() * (1 - self.return_gate())
 
     def return_gate(self) -> float:
         """0 when one-year prices do not earn the cloud's required return, 1 when they do.
@@ -423,7 +427,7 @@ class Cloud(Firm):
             return
         lead = self.lead_months
         forecast = self.forecast_h100e(lab_trend, 0.8 * lead)
-        gate = 1 - self.rental_share() * (1 - self.return_gate())
+        gate = self.restraint()
         # power for no more chips than it would order by then at its fastest growth
         ramp = exp(building.order_growth_cap_per_year * lead / 24)
         chips = self.pipeline_h100e() + lead * self.smoothed_order * ramp

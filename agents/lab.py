@@ -57,6 +57,8 @@ class Lab(Firm):
         self.serving_share = 1.0  # of its compute that serves users
         self.cost_cut = 1.0  # of other cost, after cuts in distress
         self.main_supplier: dict[str, str] = {}
+        # H100e delivered under contract this month by supplier, overall and by workload
+        self.supplied: dict[str, dict[str, float]] = {"overall": {}}
         self.challenger: dict[str, tuple[str, int]] = {}  # who leads and since when
 
     @property

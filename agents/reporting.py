@@ -81,7 +81,7 @@ def rate(economy: Economy) -> None:
 def follow_suppliers(economy: Economy) -> None:
     """Main suppliers and switches (design, section 12)."""
     for lab in economy.living_labs():
-        shares = supplier_shares(economy, lab)
+        shares = lab.supplied = supplier_shares(economy, lab)
         for what in _MAJORITY:
             _follow(economy, lab, what, shares[what])
 
@@ -187,7 +187,7 @@ def _row(economy: Economy, firm: Firm, month: int, date: str, total: int) -> tup
             firm.got["inference"],
         )
         lab_part = (firm.training_stock, firm.unmet_share, firm.price_index)
-        suppliers = _suppliers(economy, firm)
+        suppliers = _suppliers(firm)
         arr = round(firm.arr_usd) if firm.alive else 0
     elif isinstance(firm, Cloud):
         training = sum(f.training_h100e for f in firm.families.values())
@@ -228,8 +228,8 @@ def _lab_mw(economy: Economy, lab: Lab) -> float:
     return mw * (1 + rented / total) if total > 0 else rented * 1.6e-3
 
 
-def _suppliers(economy: Economy, lab: Lab) -> tuple[Any, ...]:
-    shares = supplier_shares(economy, lab)["overall"]
+def _suppliers(lab: Lab) -> tuple[Any, ...]:
+    shares = lab.supplied["overall"] if lab.alive else {}
     total = sum(shares.values())
     main = lab.main_supplier
     return (

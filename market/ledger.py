@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from enum import IntEnum
+from operator import itemgetter
 from typing import Any, Final, NamedTuple
 
 WORLD: Final = "world"
@@ -319,16 +320,16 @@ class Ledger:
 
     def _check_claims(self) -> None:
         """Claims add up to the books of the creditor and, mirrored, of the debtor."""
-        held: dict[tuple[str, int], int] = defaultdict(int)
+        held = {owner: [0] * len(row) for owner, row in self.books.items()}
         for (account, creditor, debtor, ref), usd in self.claims.items():
             if usd < 0:
                 self._fail(debtor, f"owes {creditor} a negative amount under '{ref}': {usd}")
-            held[creditor, account] += usd
-            held[debtor, _MIRROR[account]] -= usd
+            held[creditor][account] += usd
+            held[debtor][_MIRROR[account]] -= usd
         for owner, row in self.books.items():
-            for account in _CLAIM_ACCOUNTS:
-                if row[account] != held.get((owner, account), 0):
-                    self._fail(owner, f"{A(account).name} does not match its claims one by one")
+            if _of_claims(row) != _of_claims(held[owner]):
+                wrong = next(a for a in _CLAIM_ACCOUNTS if row[a] != held[owner][a])
+                self._fail(owner, f"{A(wrong).name} does not match its claims one by one")
 
     def _fail(self, owner: str, what: str) -> None:
         recent = [p for p in self.journal[-2000:] if p[0] == self.month and owner in p[2:]]
@@ -342,8 +343,8 @@ class Ledger:
         """
         books = {owner: [0] * len(Account) for owner in self.books}
         for posting in self.journal:
-            lines = posting[2:]
-            for owner, account, amount in zip(lines[::3], lines[1::3], lines[2::3], strict=True):
+            owners, accounts, amounts = posting[2::3], posting[3::3], posting[4::3]
+            for owner, account, amount in zip(owners, accounts, amounts, strict=True):
                 books[owner][account] += amount
         for owner, rebuilt in books.items():
             kept = self.books[owner]
@@ -354,3 +355,4 @@ class Ledger:
 
 
 _CLAIM_ACCOUNTS: Final = (*_MIRROR, *_MIRROR.values())
+_of_claims: Final = itemgetter(*_CLAIM_ACCOUNTS)
