@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from .columns import TABLES
 
+_as_json = json.JSONEncoder(separators=(",", ":")).encode  # json.dumps would make one a call
 _ARROW = {"int": pa.int64(), "float": pa.float64(), "str": pa.string(), "bool": pa.bool_()}
 
 
@@ -66,7 +67,7 @@ class Recorder:
                 counterparty,
                 round(amount_usd),
                 text,
-                json.dumps(plain(details), separators=(",", ":")) if details else "{}",
+                _as_json(plain(details)) if details else "{}",
             )
         )
 
