@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 .PHONY: run test lint format types imports check clean
 
 run: $(VENV)/.installed
-	$(BIN)/computemarket run frontier_2024 --out out/frontier_2024
+	$(BIN)/computemarket run frontier_2024 --seed 1 --out out/frontier_2024
 
 # -P keeps the root's own module names (scenario, model, ...) off the import path.
 test: $(VENV)/.installed

@@ -13,7 +13,6 @@ from .cloud import Cloud
 from .economy import Economy
 from .strategies.rationing import BuyerView
 
-
 _CHIP_BUDGET_SHARE = 0.65  # of a month's capital budget; the rest builds halls
 _RESERVE_MONTHS = 6  # of running cost and debt service that a neocloud keeps
 _ORDER_MONTHS = 5  # of that budget in open orders at most

@@ -33,7 +33,6 @@ class Chipmaker(Firm):
         self.delivered_h100e = 0.0  # so far
         self.bought: dict[str, float] = {}  # by buyer, so far
         self.backlog_months = 4.0
-        self.invested_usd = 0.0  # in customers, trailing year
 
     @property
     def backlog_h100e(self) -> float:

@@ -141,7 +141,7 @@ class Cloud(Firm):
 
     @property
     def capital_budget_usd(self) -> float:
-        """What a month's investment may cost: parent's money, own inflow, spare cash over a year."""
+        """What a month's investment may cost: parent's money, inflow, spare cash over a year."""
         inflow = max(0.0, -self.mean_outflow_usd)
         spare = (self.cash_usd + self.purse_usd) / 12
         return self.parent_funding_usd_per_month() + inflow + spare

@@ -229,6 +229,7 @@ def _bill_spot(
     left = sorted((name, h) for name, h in sold.items() if h > 0)
     for lab in economy.labs.values():
         lab.spot[workload] = bought.get(lab.name, 0.0)
+        lab.let[workload] = sold.get(lab.name, 0.0)
     for buyer, wanted in sorted(bought.items()):
         while wanted > 1e-9 and left:
             seller, h100e = left[-1]
@@ -275,7 +276,8 @@ def _bill_contract(economy: Economy, lab: Lab, contract: ComputeContract) -> flo
     market = economy.market
     if contract.delivered_h100e <= 0:
         return 0.0
-    h100e = contract.take_or_pay_h100e(contract.delivered_h100e)
+    used = contract.delivered_h100e * (1 - lab.idle[contract.workload])
+    h100e = contract.take_or_pay_h100e(used)
     due = round(h100e * contract.price_usd_per_h100e_hour * HOURS_PER_MONTH)
     credit = market.ledger.claim_usd(
         Account.PREPAID, lab.name, contract.cloud, contract.contract_id

@@ -18,7 +18,8 @@ from .settlement import clear
 
 _FIRE_SALE_SHARE = 0.5  # of collateral value, in a liquidation
 _COST_CUT = 0.7  # staff and the rest after cuts in distress
-_SUBLET_SHARE = 0.15  # of training capacity that a lab in distress lets to others
+_TRAINING_CUT = 0.2  # of training capacity that a lab in distress does without
+_SUBLET_ABOVE = 0.3  # spot over the price paid at which letting beats leaving unused
 _MITIGATION = 0.6  # of a rejected contract that the cloud re-lets
 _DEFAULT_NEWS = -0.3
 _MAJOR_USD = 1e9
@@ -43,7 +44,8 @@ def resolve_distress(economy: Economy) -> None:
         if isinstance(firm, Lab):
             _adjust(firm)
     for firm in failing:
-        liquidate(economy, firm, f"could not pay ${firm.arrears_usd / 1e6:,.1f}M after its cure month")
+        unpaid = f"${firm.arrears_usd / 1e6:,.1f}M"
+        liquidate(economy, firm, f"could not pay {unpaid} after its cure month")
 
 
 def _announce(economy: Economy, firm: Firm, before: Status) -> None:
@@ -65,17 +67,22 @@ def _announce(economy: Economy, firm: Firm, before: Status) -> None:
 
 
 def _adjust(lab: Lab) -> None:
-    """Distress cuts other cost and lets training capacity to others; recovery undoes both."""
+    """Distress cuts other cost and training; recovery undoes both.
+
+    Capacity for training is let to others while spot pays for it, else left unused down to what
+    take-or-pay leaves due.
+    """
     distressed = lab.status in (Status.DISTRESS, Status.CURE)
     if distressed and lab.cost_cut == 1.0:
         lab.market.event(
             "costs_cut", lab.name, text=f"{lab.name} cuts staff and other cost by "
-            f"{1 - _COST_CUT:.0%} and sublets compute",
+            f"{1 - _COST_CUT:.0%} and trains less",
         )  # fmt: skip
     lab.cost_cut = _COST_CUT if distressed else 1.0
-    for workload in WORKLOADS:
-        share = _SUBLET_SHARE if distressed and workload == "training" else 0.0
-        lab.sublet[workload] = share * lab.got[workload]
+    spot = lab.market.rental["training"].spot_price
+    lets = distressed and spot > _SUBLET_ABOVE * lab.paid_price
+    lab.sublet["training"] = _TRAINING_CUT * lab.got["training"] if lets else 0.0
+    lab.idle["training"] = _TRAINING_CUT if distressed and not lets else 0.0
 
 
 def _keep_alive(economy: Economy, firm: Firm) -> None:
@@ -101,7 +108,9 @@ def liquidate(economy: Economy, firm: Firm, reason: str) -> None:
     firm.status = Status.DEFAULTED
     proceeds = _sell_fleet(economy, firm) if isinstance(firm, Cloud) else 0
     if isinstance(firm, Lab):
-        firm.got, firm.spot, firm.sublet = (dict.fromkeys(WORKLOADS, 0.0) for _ in range(3))
+        firm.got, firm.spot, firm.sublet, firm.let = (
+            dict.fromkeys(WORKLOADS, 0.0) for _ in range(4)
+        )
     ledger_claims = market.ledger.owed_by(
         firm.name, Account.RECEIVABLES, Account.PREPAID, Account.LOANS
     )
@@ -183,12 +192,15 @@ def _reject_contracts(economy: Economy, firm: Firm) -> list[Claim]:
 
 
 def _sell_fleet(economy: Economy, cloud: Cloud) -> int:
-    """Sell plant at fire-sale prices to the cloud with most cash, else to outsiders."""
+    """Sell plant at a fire-sale price to the richest cloud, for what it can pay at most."""
     market = economy.market
     price = round(_FIRE_SALE_SHARE * collateral_usd(economy, cloud))
-    buyers = [c for c in economy.living_clouds() if c is not cloud and c.spec.sells]
-    able = [c for c in buyers if c.cash_usd > 2 * price and not c.frozen]
-    buyer = max(able, key=lambda c: (c.cash_usd, c.name)) if able else None
+    buyers = [
+        c for c in economy.living_clouds() if c is not cloud and c.spec.sells and not c.frozen
+    ]
+    buyer = max(buyers, key=lambda c: (c.cash_usd, c.name)) if buyers else None
+    if buyer is not None:
+        price = min(price, buyer.cash_usd // 2)
     name = buyer.name if buyer else WORLD
     market.ledger.pay(Bill(name, cloud.name, price, "fleet_sale"))
     market.ledger.write_down(cloud.name, Account.PROPERTY, cloud.plant_usd, "liquidation")

@@ -21,8 +21,8 @@ NO_BURN_RUNWAY_MONTHS = 999.0
 CAPITAL_PURPOSES = frozenset(
     {
         "equity", "loan_draw", "parent_funding", "limited_partners", "founding", "grant",
-        "chips", "chip_deposit", "data_centre", "foundry_deposit", "liquidation",
-        "deposit_refund", "prepayment",
+        "chips", "chip_deposit", "data_centre", "liquidation",
+        "deposit_refund",
     }
 )  # fmt: skip
 CAPEX_PURPOSES = frozenset({"chips", "chip_deposit", "data_centre"})
@@ -63,7 +63,8 @@ class Firm(mesa.Agent):  # type: ignore[misc]
         self.opening_revenue_usd = 1.0
         self.credit_rating = "BBB"
         self.runway_months = NO_BURN_RUNWAY_MONTHS
-        self.arrears_usd = 0
+        self.unpaid_usd = 0  # of this month's dues, at settlement
+        self.arrears_usd = 0  # unpaid at the end of the month
         self.months_since_round = 6
         self.kept_alive = False
         self.spec = spec

@@ -23,6 +23,7 @@ from .lending import lend, open_loans
 from .reporting import contract_rows, rate
 from .service import open_shares
 
+
 def found(model: mesa.Model, rules: Scenario, draws: Draws) -> Economy:
     """Build firms in order of name, with opening balances, contracts, orders and stakes."""
     rules = _in_order(rules)

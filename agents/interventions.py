@@ -25,7 +25,7 @@ def _announce(economy: Economy, event: Intervention) -> None:
     value = "" if event.value is None else f" {event.value}"
     economy.market.event(
         "intervention",
-        event.firm if event.firm in economy.labs or event.firm in economy.clouds else "world",
+        event.firm or "world",
         text=f"intervention: {event.kind} {what}{value}".rstrip(),
         kind=event.kind,
         path=event.path,
@@ -35,7 +35,7 @@ def _announce(economy: Economy, event: Intervention) -> None:
 
 def _apply(economy: Economy, event: Intervention) -> None:
     if event.kind == "sentiment_shock":
-        economy.market.sentiment.pending += _number(event)
+        economy.market.sentiment.shock(_number(event))
     elif event.kind == "kill" and event.firm is not None:
         firm = economy.firm(event.firm)
         if firm.alive:
@@ -47,7 +47,7 @@ def _apply(economy: Economy, event: Intervention) -> None:
 
 def _withdraw(economy: Economy, event: Intervention) -> None:
     if event.kind == "sentiment_shock":
-        economy.market.sentiment.pending -= _number(event)
+        economy.market.sentiment.shock(-_number(event))
     elif event.kind == "keep_alive" and event.firm is not None:
         economy.firm(event.firm).kept_alive = False
     _multiply(economy)

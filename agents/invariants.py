@@ -18,7 +18,7 @@ def check_plant(economy: Economy) -> None:
     for maker in economy.chipmakers.values():
         if maker.delivered_h100e > maker.made_h100e * (1 + 1e-9) + 1e-6:
             _broken(economy, maker, "has delivered more chips than were made")
-    for lab in economy.labs.values():
+    for lab in economy.firms():
         table = lab.cap_table
         if sum(table.holders.values()) != table.total:
             _broken(economy, lab, "has a cap table that does not sum to one")

@@ -43,7 +43,9 @@ class Lab(Firm):
         self.need_trend = 0.06  # smoothed log growth of the need, a month
         self.got = dict.fromkeys(WORKLOADS, 0.0)  # delivered under contract, H100e
         self.spot = dict.fromkeys(WORKLOADS, 0.0)  # rented by the hour, H100e
-        self.sublet = dict.fromkeys(WORKLOADS, 0.0)
+        self.sublet = dict.fromkeys(WORKLOADS, 0.0)  # offered to others on spot
+        self.let = dict.fromkeys(WORKLOADS, 0.0)  # of that, taken this month
+        self.idle = dict.fromkeys(WORKLOADS, 0.0)  # share of contracts left unused
         self.unmet_share = 0.0
         self.unmet_months = 0
         self.target = dict.fromkeys(WORKLOADS, 0.0)  # wanted at the planning horizon
@@ -104,8 +106,9 @@ class Lab(Firm):
     def serve(self, units: dict[str, float]) -> None:
         """Split compute, serve users, earn, train (docs/model.md, "Service")."""
         market = self.market
-        inference = self.got["inference"] + self.spot["inference"] - self.sublet["inference"]
-        training = self.got["training"] + self.spot["training"] - self.sublet["training"]
+        inference = self.got["inference"] + self.spot["inference"] - self.let["inference"]
+        used = (1 - self.idle["training"]) * self.got["training"]
+        training = used + self.spot["training"] - self.let["training"]
         diverted = self.allocation_rule.diverted_h100e(self.need_h100e - inference, training)
         inference += diverted
         training -= diverted
@@ -235,7 +238,7 @@ class Lab(Firm):
     # -- money --------------------------------------------------------------------------------
 
     def bill_costs(self) -> None:
-        """Staff and the rest, in proportion to compute; sales, in proportion to revenue."""
+        """Staff and the rest, in proportion to compute."""
         spec = self.spec
         other = spec.other_cost_share * self.compute_cost_usd * self.cost_cut
         self.market.bill(self.name, WORLD, other, "staff")

@@ -163,7 +163,6 @@ def open_loans(economy: Economy) -> None:
 def draw_loans(economy: Economy) -> None:
     """Draw what lenders advance on the chips billed this month (before settlement)."""
     market = economy.market
-    credit = market.rules.world.credit
     billed: dict[str, int] = {}
     for (payer, _, purpose, _), usd in market.bills.items():
         if purpose in ("chips", "chip_deposit"):

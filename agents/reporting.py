@@ -33,10 +33,8 @@ def account(economy: Economy) -> None:
         if purpose not in CAPITAL_PURPOSES:
             operating[payer] += usd
             operating[payee] -= usd
-        elif purpose in ("chips", "chip_deposit", "prepayment"):
+        elif purpose in ("chips", "chip_deposit"):
             operating[payee] -= usd
-            if purpose == "prepayment":
-                operating[payer] += usd
     for firm in economy.firms():
         name = firm.name
         income, expense = ledger.income[name], ledger.expense[name]
@@ -57,10 +55,12 @@ def account(economy: Economy) -> None:
 
 _REVENUE = frozenset(
     {"services", "compute", "spot_compute", "reserved_compute", "chips", "termination_fee",
-     "interest", "captive_compute"}
+     "interest"}
 )  # fmt: skip
 _NOT_COST = frozenset({"liquidation", "founding"})
-_COST_OF_SALES = ("compute", "spot_compute", "power", "operations", "lease", "depreciation", "foundry")
+_COST_OF_SALES = (
+    "compute", "spot_compute", "power", "operations", "lease", "depreciation", "foundry",
+)  # fmt: skip
 
 
 def rate(economy: Economy) -> None:
@@ -82,19 +82,21 @@ def follow_suppliers(economy: Economy) -> None:
     """Main suppliers and switches (design, section 12)."""
     for lab in economy.living_labs():
         shares = lab.supplied = supplier_shares(economy, lab)
-        for what in _MAJORITY:
+        for what in (*_MAJORITY, "chip"):
             _follow(economy, lab, what, shares[what])
 
 
 def supplier_shares(economy: Economy, lab: Lab) -> dict[str, dict[str, float]]:
-    """H100e delivered under contract this month by group of the cloud, overall and by workload."""
-    shares: dict[str, dict[str, float]] = {what: {} for what in _MAJORITY}
+    """H100e delivered under contract by group of the cloud, overall and by workload; by maker."""
+    shares: dict[str, dict[str, float]] = {what: {} for what in (*_MAJORITY, "chip")}
     for contract in economy.market.book.by_lab.get(lab.name, ()):
         if contract.delivered_h100e > 0:
             group = economy.clouds[contract.cloud].group
             for what in ("overall", contract.workload):
                 row = shares[what]
                 row[group] = row.get(group, 0.0) + contract.delivered_h100e
+            row = shares["chip"]
+            row[contract.maker] = row.get(contract.maker, 0.0) + contract.delivered_h100e
     return shares
 
 
@@ -118,6 +120,13 @@ def _follow(economy: Economy, lab: Lab, what: str, shares: dict[str, float]) -> 
         return
     lab.main_supplier[what] = leader
     del lab.challenger[what]
+    if what == "chip":
+        market.event(
+            "chip_switch", lab.name, leader, 0,
+            f"{lab.name} moves most of its compute from {old} to {leader} chips",
+            **{"from": old}, to=leader, month_from=since,
+        )  # fmt: skip
+        return
     reason, forced = _why(economy, lab, old, leader)
     market.event(
         "switch", lab.name, leader, 0,
@@ -192,7 +201,7 @@ def _row(economy: Economy, firm: Firm, month: int, date: str, total: int) -> tup
     elif isinstance(firm, Cloud):
         training = sum(f.training_h100e for f in firm.families.values())
         inference = sum(f.inference_h100e for f in firm.families.values())
-        sold = {w: 0.0 for w in WORKLOADS}
+        sold = dict.fromkeys(WORKLOADS, 0.0)
         owed = 0.0
         for c in economy.market.book.of_cloud(firm.name):
             sold[c.workload] += c.delivered_h100e
@@ -206,12 +215,14 @@ def _row(economy: Economy, firm: Firm, month: int, date: str, total: int) -> tup
         firm.cash_usd, firm.debt_usd, revenue, firm.cost_usd, margin, firm.capex_usd,
         firm.burn_usd, arr, valuation, firm.share_price_index if firm.spec.listed else None,
         firm.credit_rating, firm.runway_months, letters, *capacity, revenue / total, *lab_part,
-        *suppliers, backlog, firm.arrears_usd, utilisation, None,
+        *suppliers, backlog, firm.unpaid_usd, utilisation, None,
     )  # fmt: skip
 
 
 def _with_letters(lab: Lab) -> float:
     outflow = lab.mean_outflow_usd
+    if lab.arrears_usd > 0:
+        return 0.0
     if outflow <= 0 or lab.runway_months >= NO_BURN_RUNWAY_MONTHS:
         return NO_BURN_RUNWAY_MONTHS
     return min(NO_BURN_RUNWAY_MONTHS, lab.runway_months + lab.letters_usd / outflow)
@@ -260,7 +271,6 @@ def month_row(economy: Economy, units: dict[str, float]) -> tuple[Any, ...]:
     """The month's row of the months table."""
     market = economy.market
     labs, clouds = economy.living_labs(), economy.living_clouds()
-    sold_clouds = [c for c in economy.clouds.values() if c.alive]
     spot = {w: market.rental[w] for w in WORKLOADS}
     weight = {w: 1e-9 + sum(c.spot_sold[w] for c in clouds) for w in WORKLOADS}
     spot_price = sum(spot[w].spot_price * weight[w] for w in WORKLOADS) / sum(weight.values())
@@ -301,7 +311,7 @@ def month_row(economy: Economy, units: dict[str, float]) -> tuple[Any, ...]:
         sum(c.promised_mw for c in clouds), sum(c.energised_this_month_mw for c in clouds),
         sold_mw / used if used > 0 else None, unmet, sum(units.values()), need,
         sum(f.revenue_usd for f in economy.labs.values()),
-        sum(f.revenue_usd for f in sold_clouds),
+        sum(f.revenue_usd for f in economy.clouds.values()),
         sum(f.revenue_usd for f in economy.chipmakers.values()),
         capex, hyper, paid.get("equity", 0), strategic, paid.get("loan_draw", 0),
         paid.get("parent_funding", 0), round(signed), 0, market.mood,

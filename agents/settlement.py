@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..market.allocation import pro_rata
+from ..market.insolvency import clear_arrears
 from ..market.ledger import WORLD, Account, Bill, Claim
 from .economy import Economy
 
@@ -13,7 +13,7 @@ def settle(economy: Economy) -> None:
     """Collect all dues (phase 6).
 
     Firms pay in full or not at all; each payment may enable the next, so passes go on until no
-    further firm can pay. The set that pays is the same whatever the order (the largest one).
+    further firm can pay. Paying never hinders another, so the set is the same whatever the order.
     """
     market = economy.market
     ledger = market.ledger
@@ -43,10 +43,12 @@ def settle(economy: Economy) -> None:
                     ledger.redeem(claim, usd, claim.ref)
                 del pending[name]
                 paying = True
+    for firm in economy.firms():
+        due = pending.get(firm.name, 0)
+        firm.unpaid_usd = max(0, due - firm.cash_usd)
     for name in pending:
         for bill in by_payer.get(name, ()):
             ledger.defer(bill)
-    market.unpaid = list(pending)
 
 
 def _arrears(economy: Economy) -> dict[str, list[tuple[Claim, int]]]:
@@ -89,7 +91,7 @@ def clear(economy: Economy, name: str) -> int:
     owed = ledger.owed_by(name, Account.RECEIVABLES)
     total = sum(usd for _, usd in owed)
     claims = dict(owed)
-    paid = pro_rata(min(max(0, ledger.cash_usd(name)), total), claims)
+    paid = clear_arrears(ledger.cash_usd(name), claims)
     for claim, usd in paid.items():
         ledger.redeem(claim, usd, claim.ref)
     return total - sum(paid.values())

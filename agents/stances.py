@@ -1,8 +1,8 @@
 """What a compute contract is worth to each side: stances for the negotiation engine.
 
-Values are net dollars per H100e-hour at today's price level: each is divided by how far prices are expected
-to fall on average over the term, so that a short contract counts as renewed on like terms and terms of
-different length compare. Prepayment is carried at each side's own cost of capital.
+Values are net dollars per H100e-hour at today's price level: each is divided by how far prices are
+expected to fall on average over the term, so that a short contract counts as renewed on like terms
+and terms of different length compare. Prepayment is carried at each side's own cost of capital.
 """
 
 from __future__ import annotations
@@ -21,8 +21,10 @@ _RICH_LAB_COST_OF_CAPITAL = 0.12  # of a lab whose cash earns interest for two y
 _CLOUD_COST_OF_CAPITAL = 0.10
 _NEOCLOUD_COST_OF_CAPITAL = 0.18  # loans at 9-15 %, equity above
 _COMFORTABLE_RUNWAY_MONTHS = 24.0
-_FLEXIBILITY = 0.04  # of the price, per year of term that cannot be left for free
-_SECURITY = 0.03  # of the price, per year of term, when capacity is short
+_FLEXIBILITY = 0.03  # of the price, per year of term that cannot be left for free
+_UNEASY_FLEXIBILITY = 0.08  # the same to a lab that may have to shrink
+_SECURITY = 0.05  # of the price, per year of term, when capacity is short
+_FLIGHT = 0.06  # of cost, per year in which a buyer may leave for nothing
 _RELETTING = 0.8  # of the one-year price that capacity fetches if this lab does not sign
 _STRANDING = 0.02  # of cost, per year by which a term falls short of five
 _MITIGATION = 0.6  # of a failed buyer's capacity that is let again
@@ -48,12 +50,12 @@ class Menu:
         decline = bargaining.price_decay_expected_per_year
         self._decay = [mean_decline(decline, years) for years in self._years]
         self.last_decay = self._decay[-1]
-        self.for_buyer: list[tuple[float, float]] = []  # years, worth of flexibility
+        self.for_buyer: list[tuple[float, float, float]] = []  # years, bound years, exclusivity
         self.for_seller: list[tuple[float, float, float]] = []  # decay, wear, stranding
         for terms, years, decay in zip(self.terms, self._years, self._decay, strict=True):
             bound_years = years * terms.termination_fee_share * terms.take_or_pay_share
             exclusivity = _EXCLUSIVITY_COST if terms.exclusive else 0.0
-            self.for_buyer.append((years, 1 - _FLEXIBILITY * bound_years - exclusivity))
+            self.for_buyer.append((years, bound_years, exclusivity))
             wear = mean_decline(building.obsolescence_per_year, years)
             stranding = _STRANDING * max(0.0, _LONG_TERM_YEARS - years)
             self.for_seller.append((decay, wear, stranding))
@@ -89,7 +91,7 @@ class Menu:
                 loss *= (1 - terms.prepaid_share) * (1.2 - 0.4 * terms.take_or_pay_share)
                 carried = terms.prepaid_share * cost_of_capital / 2 * years
                 slopes.append((1 + carried - loss) / decay)
-                fee_cover = 0.03 * (1 - terms.termination_fee_share) * years
+                fee_cover = _FLIGHT * (1 - terms.termination_fee_share) * years
                 gain = _EXCLUSIVITY_GAIN if terms.exclusive else 0.0
                 covers.append(1 + fee_cover + loss - gain)
             self._seller_terms[key] = tuple(slopes), tuple(covers)
@@ -122,8 +124,10 @@ def buyer_stance(menu: Menu, lab: Lab, cloud: Cloud, outside_price: float) -> St
     switching = 0.0 if incumbent else rules.switching_cost_months / 12 * 0.25
     rich = lab.backed or lab.runway_months >= _COMFORTABLE_RUNWAY_MONTHS
     security = _SECURITY * shortage
+    flexibility = _FLEXIBILITY if rich else _UNEASY_FLEXIBILITY
     scales = [
-        flexibility + security * years - switching / years for years, flexibility in menu.for_buyer
+        1 + security * years - flexibility * bound - exclusivity - switching / years
+        for years, bound, exclusivity in menu.for_buyer
     ]
     intercepts = [outside_price * (scale if scale > 0.05 else 0.05) for scale in scales]
     slopes = menu.buyer_slopes(_RICH_LAB_COST_OF_CAPITAL if rich else _LAB_COST_OF_CAPITAL)

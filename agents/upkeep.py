@@ -1,4 +1,4 @@
-"""Monthly upkeep of plant and books: power comes on, chips are installed, running costs fall due."""
+"""Monthly upkeep: power comes on, chips are installed, running costs fall due."""
 
 from __future__ import annotations
 

@@ -4,24 +4,8 @@ Shares are whole numbers, so stakes sum to one exactly. Money is in whole US dol
 """
 
 from collections.abc import Mapping
-from typing import Literal, NamedTuple
 
 from .allocation import largest_remainder, pro_rata
-
-
-class Tranche(NamedTuple):
-    """One part of a round, paid when its trigger is met.
-
-    due_month: month on which a "date" tranche falls due, else None
-    threshold: annual revenue in US dollars for "arr", deployed GW for "gw", else 0
-    binding: whether the investor must pay once the trigger is met
-    """
-
-    amount_usd: int
-    due_month: int | None
-    trigger: Literal["date", "arr", "gw", "event"]
-    threshold: float
-    binding: bool
 
 
 class CapTable:

@@ -61,7 +61,6 @@ class Market:
         self._targets = 0.0
         # due this month, US dollars, by payer, payee, purpose and reference of the claim
         self.bills: dict[tuple[str, str, str, str], int] = {}
-        self.unpaid: list[str] = []  # firms that could not pay all their dues this month
 
     @property
     def date(self) -> str:

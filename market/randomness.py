@@ -69,18 +69,6 @@ class Draws:
         """Standard normal: mean 0, standard deviation 1."""
         return _inverse_normal(self.uniform(purpose, firm, counterparty, month, item, round))
 
-    def exponential(
-        self,
-        purpose: str,
-        firm: str = "",
-        counterparty: str = "",
-        month: int = 0,
-        item: str = "",
-        round: int = 0,
-    ) -> float:
-        """Standard exponential: mean 1."""
-        return -ln(self.uniform(purpose, firm, counterparty, month, item, round))
-
     def gumbel(
         self,
         purpose: str,

@@ -10,6 +10,7 @@ from .randomness import Draws
 
 SEGMENTS: Final = ("consumer", "enterprise", "private")
 _OPEN_WEIGHT_HEAD_START: Final = 0.3  # share of the long-run leak there from the first month
+_ABSORPTION_MONTHS: Final = 6
 _OPEN_WEIGHT_YEARS: Final = 4.0
 
 
@@ -87,7 +88,7 @@ class Sentiment:
     def __init__(self, rules: Scenario) -> None:
         """Open at the scenario's mood; a shock of the scenario is absorbed over six months."""
         self.level = rules.world.sentiment.opening
-        self.pending = 0.0  # shocks not absorbed yet
+        self.shocks: list[tuple[float, int]] = []  # a month's part, and months left
         self.news = 0.0  # of this month
         self._static_shock = 0.0
         self.expected_growth: float | None = None
@@ -108,14 +109,18 @@ class Sentiment:
             self.news += 0.06 * surprise
         self._last_revenue = revenue_usd
 
+    def shock(self, size: float) -> None:
+        """A shock in standard deviations; the market takes it in evenly over some months."""
+        self.shocks.append((size / _ABSORPTION_MONTHS, _ABSORPTION_MONTHS))
+
     def advance(self, rules: Scenario, draws: Draws, month: int) -> None:
         """Move the mood by a month."""
         s = rules.world.sentiment
         if s.shock != self._static_shock:
-            self.pending += s.shock - self._static_shock
+            self.shock(s.shock - self._static_shock)
             self._static_shock = s.shock
-        absorbed = self.pending / 6 if abs(self.pending) > 1e-3 else self.pending
-        self.pending -= absorbed
+        absorbed = sum(part for part, _ in self.shocks)
+        self.shocks = [(part, left - 1) for part, left in self.shocks if left > 1]
         noise = s.noise_sd * draws.normal("sentiment", month=month)
         self.level = s.persistence * self.level + absorbed + s.news_weight * self.news + noise
         self.level = max(-4.0, min(3.0, self.level))

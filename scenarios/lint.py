@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from .calendar import last_month, month_index
+from .calendar import month_index
 from .checks import contract_mw, fleet_by_maker, opening_h100e
 from .schema import Contract, Lab, Scenario
 
@@ -147,12 +147,6 @@ def _clouds(scenario: Scenario) -> Iterator[str]:
 
 
 def _firms(scenario: Scenario) -> Iterator[str]:
-    for firm in scenario.firms:
-        if firm.opening_month and month_index(scenario.run, firm.opening_month) >= (
-            scenario.run.months
-        ):
-            end = last_month(scenario.run)
-            yield f"{firm.name}.opening_month: {firm.opening_month} is after the run ends ({end})"
     equity = [i for i in scenario.investors if i.kind != "private_credit"]
     if not equity and any(lab.kind == "independent" for lab in scenario.labs):
         yield "investors: nobody invests in the independent labs"

@@ -26,7 +26,7 @@ from .schema import Intervention, Scenario, Strategy
 
 # What is read once, when the model is built; an intervention could not change it any more.
 _READ_ONCE: Final = ("name", "title", "run", "contracts", "loans", "stakes", "interventions")
-_IDENTITY: Final = ("name", "kind", "group", "maker", "opening_month")
+_IDENTITY: Final = ("name", "kind", "group", "maker")
 
 
 @dataclass(frozen=True, slots=True)

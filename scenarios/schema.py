@@ -62,7 +62,6 @@ class Segment(Section):
     wave_months: tuple[int, int] | None = None  # adoption wave: first and last month of the run
     wave_growth_multiple: NonNegative = 1.5  # of growth_per_year inside the wave
     open_weight_share: Share = 0.0  # served by open-weight models outside the labs, long run
-    brand_weight: NonNegative = 1.0
 
 
 class Demand(Section):
@@ -297,7 +296,6 @@ class Firm(Section):
     group: Name | None = None
     listed: bool = False
     cash_usd: Usd = Field(0, json_schema_extra=OPENING)
-    opening_month: Month | None = None
     parent_funding_usd_per_year: Usd = 0.0
     parent_funding_growth_per_year: float = 0.0
 
@@ -422,7 +420,6 @@ class Stake(Section):
     firm: Name
     share: Annotated[float, Field(gt=0, le=1)]
     cost_usd: Usd = 0.0
-    board: bool = False
 
 
 Kind = Literal[

@@ -195,6 +195,38 @@ def test_money_in_the_cure_month_saves_the_firm(seed):
     assert paid.amount_usd.sum() >= owed
 
 
+def test_a_parent_pays_arrears_however_large():
+    """A lab without revenue or cash owes a month's bills in full; then its parent steps in."""
+    rescue = {
+        "month": month_label(BASE.run, 1),
+        "kind": "set",
+        "path": "labs.Borealis.parent_funding_usd_per_year",
+        "value": 5e9,
+    }
+    poor = {"labs.Borealis.cash_usd": 0} | {
+        f"labs.Borealis.{segment}_arr_usd": 1e6 for segment in ("consumer", "enterprise", "private")
+    }
+    model = ComputeMarket(override(STARVED, poor | {"interventions": [rescue]}), seed=1).run()
+    rows = model.firms[model.firms.firm == "Borealis"].set_index("month")
+    assert rows.arrears_usd[0] > 0.9 * rows.cost_usd[0]
+    assert rows.status[0] == "CURE"
+    assert (rows.arrears_usd[1:] == 0).all()
+    assert not rows.status[1:].isin(["CURE", "DEFAULTED"]).any()
+
+
+def test_damages_are_the_fee_or_what_cannot_be_let_again_whichever_is_less():
+    model = ComputeMarket(killing(BASE, "Aurora", 8), seed=1).run()
+    rejected = [c for c in model.economy.market.book.compute if c.lab == "Aurora" and c.ended == 8]
+    damages = {
+        c.contract_id: min(c.termination_fee_share, 0.4 * c.take_or_pay_share) * c.remaining_usd(9)
+        for c in rejected
+    }
+    assert len(damages) > 1
+    assert all(usd > 1e6 for usd in damages.values())
+    liquidation = json.loads(events_of(model, "Aurora", "liquidation").details.item())
+    assert liquidation["owed_usd"] == pytest.approx(sum(damages.values()), abs=len(damages))
+
+
 @pytest.mark.parametrize("seed", SEEDS)
 def test_the_dead_trade_no_more(seed):
     model = starved(seed)

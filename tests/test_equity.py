@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from computemarket.market.equity import CapTable, Tranche, fill_book, new_shares
+from computemarket.market.equity import CapTable, fill_book, new_shares
 
 names = st.sampled_from(["Microsoft", "Nvidia", "SoftBank", "Thrive", "world"])
 
@@ -72,8 +72,3 @@ def test_a_book_never_takes_more_than_asked_or_bid(
     if book is not None:
         assert sum(book.values()) == min(amount, offered)
         assert all(book[name] <= bids[name] for name in book)
-
-
-def test_a_tranche_is_data() -> None:
-    tranche = Tranche(10_000_000_000, None, "gw", 1.0, binding=False)
-    assert (tranche.trigger, tranche.threshold, tranche.binding) == ("gw", 1.0, False)

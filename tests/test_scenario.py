@@ -446,7 +446,6 @@ SUSPICIOUS: list[tuple[dict[str, Any], str]] = [
     ({"clouds.Summit.sells": False}, "clouds.Summit.sells: false, but Aurora"),
     ({"clouds.Summit.sells": False, "clouds.Delta.sells": False, "contracts": []}, "no cloud"),
     ({"chipmakers": [{"name": "Idle"}, {"name": "Silica"}]}, "chipmakers.Idle"),
-    ({"labs.Aurora.opening_month": "2027-01"}, "Aurora.opening_month"),
     ({"investors": [], "loans": [], "stakes": []}, "nobody invests"),
 ]  # fmt: skip
 

@@ -56,8 +56,8 @@ def make(role: str, decision: str, given: Strategy) -> Any:
                 f"unknown parameter '{name}' of strategy '{given.name}'{_hint(name, names)}; "
                 f"expected one of: {', '.join(names)}"
             )
-        low, high = next(f.metadata.get("range", (None, None)) for f in fields(rule) if f.name == name)
-        if low is not None and not low <= value <= high:
+        low, high = next(f.metadata["range"] for f in fields(rule) if f.name == name)
+        if not low <= value <= high:
             raise StrategyError(
                 f"parameter '{name}' of strategy '{given.name}' is {value}; "
                 f"expected a number from {low} to {high}"
