@@ -248,11 +248,11 @@ def _capacity(scenario: Scenario) -> Iterator[Problem]:
 
 def _finance(scenario: Scenario) -> Iterator[Problem]:
     firms = [firm.name for firm in scenario.firms]
+    investors = [firm.name for firm in scenario.investors]
+    clouds = [firm.name for firm in scenario.clouds]
     for index, loan in enumerate(scenario.loans):
-        yield from _unknown(f"loans.{index}.lender", loan.lender, "a firm", firms)
-        yield from _unknown(f"loans.{index}.borrower", loan.borrower, "a firm", firms)
-        if loan.lender == loan.borrower:
-            yield Problem(f"loans.{index}.borrower", f"'{loan.borrower}'", "not the lender itself")
+        yield from _unknown(f"loans.{index}.lender", loan.lender, "an investor", investors)
+        yield from _unknown(f"loans.{index}.borrower", loan.borrower, "a cloud", clouds)
     owned: dict[str, float] = defaultdict(float)
     for index, stake in enumerate(scenario.stakes):
         yield from _unknown(f"stakes.{index}.investor", stake.investor, "a firm", firms)

@@ -348,7 +348,6 @@ class _Draft:
                         "firm": lab["name"],
                         "share": share,
                         "cost_usd": float(round(share * lab["last_post_money_usd"] * 0.5)),
-                        "board": number == 0,
                     }
                 )
         return stakes
