@@ -118,7 +118,10 @@ def liquidate(economy: Economy, firm: Firm, reason: str) -> None:
     claims += _reject_contracts(economy, firm)
     known = len(ledger_claims)
     claims += [
-        Claim(holder, Rank.EQUITY, shares, None, "equity")
+        # what a failed holder owned went to outsiders with its estate
+        Claim(
+            WORLD if holder in market.ledger.closed else holder, Rank.EQUITY, shares, None, "equity"
+        )
         for holder, shares in sorted(firm.cap_table.holders.items())
     ]
     cash = firm.cash_usd
@@ -175,9 +178,7 @@ def _reject_contracts(economy: Economy, firm: Firm) -> list[Claim]:
                 round(contract.termination_fee_share * remaining),
                 round(contract.take_or_pay_share * (1 - _MITIGATION) * remaining),
             )
-            damages.append(
-                Claim(contract.cloud, Rank.UNSECURED, usd, None, contract.contract_id)
-            )
+            damages.append(Claim(contract.cloud, Rank.UNSECURED, usd, None, contract.contract_id))
         market.book.end(contract, market.month, DealStatus.DEFAULTED, f"{firm.name} defaulted")
         market.event(
             "contract_rejected",

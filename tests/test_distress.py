@@ -13,11 +13,13 @@ from computemarket import ComputeMarket
 from computemarket.scenario import Scenario, load_scenario, month_label, override, synthetic
 
 BASE = load_scenario("duopoly")
-# Borealis has money for a few months, and nobody who buys equity has any to give.
+# Borealis spends far more than it earns, has money for a few months, and nobody who buys equity
+# has any to give.
 STARVED = override(
     BASE,
     {
-        "labs.Borealis.cash_usd": 30e6,
+        "labs.Borealis.cash_usd": 90e6,
+        "labs.Borealis.other_cost_share": 1.5,
         "chipmakers.Silica.strategic_fund_share": 0,
         **{
             f"investors.{investor.name}.{field}": 0
@@ -163,6 +165,19 @@ def test_estates_of_random_worlds():
         firm = world.firms[seed % len(world.firms)].name
         roles += check_liquidations(ComputeMarket(killing(world, firm, 12), seed=seed).run())
     assert set(roles) == {"lab", "cloud", "chipmaker", "investor"}
+
+
+def test_a_failed_owner_gets_nothing_more():
+    """What an estate leaves to a holder that is gone itself goes to outsiders."""
+    summit, aurora = (
+        killing(BASE, *kill).interventions[0] for kill in (("Summit", 3), ("Aurora", 7))
+    )
+    model = ComputeMarket(BASE.model_copy(update={"interventions": (summit, aurora)}), seed=1).run()
+    payouts = json.loads(events_of(model, "Aurora", "liquidation").details.item())["payouts"]
+    assert payouts["Harbor Ventures"] > 0
+    assert "Summit" not in payouts
+    check_liquidations(model)
+    assert not ((model.flows.payee == "Summit") & (model.flows.month > 3)).any()
 
 
 def test_lenders_come_before_owners():
