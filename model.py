@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import mesa
 
 from .agents import founding
+from .agents.accounts import account, rate
 from .agents.chip_market import deliver_chips, order_chips
 from .agents.compute_market import bill_contracts, rent, serve_contracts
 from .agents.distress import resolve_distress
@@ -21,9 +22,10 @@ from .agents.fundraising import CapitalMarket
 from .agents.interventions import intervene
 from .agents.lending import bill_debt_service, draw_loans, lend
 from .agents.procurement import Procurement, expire_contracts
-from .agents.reporting import account, follow_suppliers, measure, rate
+from .agents.reporting import measure
 from .agents.service import ask_users, serve_users
 from .agents.settlement import settle
+from .agents.suppliers import follow_suppliers
 from .agents.upkeep import keep_books, maintain_plant
 from .market.columns import TABLES
 from .market.randomness import Draws
@@ -34,7 +36,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
-class ComputeMarket(mesa.Model):  # type: ignore[misc]
+class ComputeMarket(mesa.Model):
     """The AI compute market, month by month.
 
     Attributes:

@@ -11,6 +11,7 @@ from ..market.ledger import WORLD, Account
 from .chipmaker import Chipmaker
 from .cloud import Cloud
 from .economy import Economy
+from .expansion import look_ahead, order_power, wanted_chips_h100e
 from .strategies.rationing import BuyerView
 
 _CHIP_BUDGET_SHARE = 0.65  # of a month's capital budget; the rest builds halls
@@ -57,9 +58,7 @@ def _ship(economy: Economy, maker: Chipmaker) -> None:
     maker.orders = [o for o in maker.orders if o.status is DealStatus.SIGNED]
 
 
-def _weight(
-    economy: Economy, maker: Chipmaker, buyer: str, ordered: float, sold: float
-) -> float:
+def _weight(economy: Economy, maker: Chipmaker, buyer: str, ordered: float, sold: float) -> float:
     cloud = economy.clouds.get(buyer)
     view = BuyerView(
         ordered,
@@ -82,9 +81,7 @@ def _deliver(
     maker.delivered_h100e += h100e
     maker.bought[order.buyer] = maker.bought.get(order.buyer, 0.0) + h100e
     due = round(h100e * market.mixes[maker.name].price_usd_per_h100e)
-    deposit = market.ledger.claim_usd(
-        Account.PREPAID, order.buyer, maker.name, order.contract_id
-    )
+    deposit = market.ledger.claim_usd(Account.PREPAID, order.buyer, maker.name, order.contract_id)
     if deposit:
         part = deposit if last else min(deposit, round(order.deposit_usd * h100e / order.h100e))
         part = min(part, due)
@@ -122,14 +119,13 @@ def order_chips(economy: Economy, lab_trend: float) -> None:
             maker.reprice()
             maker.expand()
     for cloud in economy.living_clouds():
-        cloud.observe_rentals()
-        wanted = cloud.wanted_chips_h100e(lab_trend)
+        outlook = look_ahead(cloud, lab_trend)
+        wanted = wanted_chips_h100e(cloud, outlook)
         budget = _affordable_h100e(cloud, wanted)
         for name, share in cloud.maker_shares().items():
-            maker = economy.chipmakers.get(name)
-            if maker is not None and maker.alive and budget * share >= 1:
-                place_order(economy, cloud.name, maker, budget * share)
-        cloud.order_power(lab_trend)
+            if budget * share >= 1 and economy.chipmakers[name].alive:
+                place_order(economy, cloud.name, economy.chipmakers[name], budget * share)
+        order_power(cloud, outlook)
     _order_direct(economy)
     market.refresh_chips()
 

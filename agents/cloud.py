@@ -2,30 +2,23 @@
 
 from __future__ import annotations
 
-from math import exp, log
+from math import exp
 from typing import ClassVar, NamedTuple
 
 import mesa
 
-from ..market.chips import user_cost_usd_per_h100e_hour
 from ..market.contracts import ChipOrder, Loan
 from ..market.ledger import WORLD, Account
 from ..market.market import WORKLOADS, Market
 from ..market.negotiation import Tactic
 from ..scenarios import schema
 from .firm import Firm
-from .strategies.capacity import Borrowing, Capacity, CapacityView
+from .strategies.capacity import Borrowing, Capacity
 from .strategies.financing import Financing
 from .strategies.pricing import CloudPricing, PricingView
 
 _DEPRECIATION_MONTHS = 72
 _OPENING_LIFE_MONTHS = 48  # what opening plant has left
-_NO_ORDERS_BELOW = 0.75  # one-year price over user cost at which speculation stops
-_NEOCLOUD_MARGIN = 0.25  # more for those without a parent
-_FULL_ORDERS_RANGE = 0.35  # above it, until orders are unrestrained
-_SPARE_HALLS = 1.15  # leased over used megawatts that a neocloud keeps
-_RETURNED_HALLS = 0.15  # of the rest, handed back each month
-_HALL_BUDGET_SHARE = 0.30  # of the capital budget one lead time ahead
 _ANCHOR_PREMIUM = 0.3  # exponent of the brand premium in quotes to labs
 _RETIREMENT_MONTHS = 18  # a generation leaves the fleet over this time
 
@@ -109,6 +102,7 @@ class Cloud(Firm):
         self.customer_rating = "BBB"
         self.last_rental_h100e = 0.0
         self.facility_frozen = False
+        self.gate = 1.0  # whether rentals pay for new chips, 0..1
         self.advance_share = 0.0  # of chip purchases that lenders would finance now
         self._shares: dict[str, float] = {}  # of orders by maker
         self._new_usd = self._new_kw = 0.0  # price and power of an H100e ordered so
@@ -246,145 +240,13 @@ class Cloud(Firm):
         self.captive_growth = rate * max(0.0, 1 + captive.sentiment_response * mood)
         self.captive_h100e *= exp(self.captive_growth)
 
-    # -- forecasting and ordering -------------------------------------------------------------
-
     def pipeline_h100e(self) -> float:
         """Chips ordered and not installed, blended H100e."""
         chips = self.market.catalogue.chips
         waiting = sum(n * chips[c].h100e for c, n in sorted(self.waiting.items()))
         return waiting + sum(order.left_h100e for order in self.orders)
 
-    def forecast_h100e(self, lab_trend: float, months: float) -> float:
-        """Capacity it expects to sell `months` ahead (macro loop, equation 19).
-
-        Mood acts on expected growth, not on its level.
-        """
-        market = self.market
-        building, mood = market.rules.world.building, market.mood
-        labs, rental, captive = self._sold_h100e()
-        sold = labs + rental + captive
-        if sold <= 0:
-            return 0.0
-        price = 0.5 * sum(book.contract_price for book in market.rental.values())
-        pull = (max(0.2, price / market.user_cost)) ** building.price_response
-        damping = building.trend_damping
-        expected = (
-            captive * exp(self.captive_growth * months)
-            + max(labs, self._committed_h100e(market.month + round(months)))
-            * exp(0.8 * damping * lab_trend * months)
-            + rental * exp(damping * self.rental_trend * months + self.forecast_error) * pull
-        )
-        response = market.rules.world.sentiment.capex_response
-        faith = max(0.0, min(1.3, 1 + response * mood))
-        return sold * (expected / sold) ** faith * (1 + building.reserve_share)
-
-    def _sold_h100e(self) -> tuple[float, float, float]:
-        density = self.h100e_per_mw
-        labs = self.contract_mw * density
-        rental = sum(self.reserved.values()) + sum(self.spot_sold.values())
-        return labs, rental, self.captive_h100e
-
-    def _committed_h100e(self, month: int) -> float:
-        """Contracts in force in a future month, blended."""
-        total = 0.0
-        for contract in self.market.book.of_cloud(self.name):
-            family = self.families.get(contract.maker)
-            h100e = contract.h100e_at(month)
-            if family and h100e > 0:
-                per_mw = family.per_mw(contract.workload)
-                blend = 0.5 * (family.training_h100e + family.inference_h100e) / family.mw
-                total += h100e * blend / per_mw if per_mw > 0 else 0.0
-        return total
-
-    def observe_rentals(self) -> None:
-        """Update the trend of rentals and the persistent error of its forecasts."""
-        market = self.market
-        building = market.rules.world.building
-        rental = sum(self.reserved.values()) + sum(self.spot_sold.values())
-        if self.last_rental_h100e > 0 and rental > 0:
-            growth = max(-0.2, min(0.2, log(rental / self.last_rental_h100e)))
-            self.rental_trend += 0.15 * (growth - self.rental_trend)
-        self.last_rental_h100e = rental
-        rho = building.forecast_error_persistence
-        shock = market.draws.normal("forecast", self.name, month=market.month)
-        self.forecast_error = rho * self.forecast_error + (
-            building.forecast_error_sd * (1 - rho**2) ** 0.5 * shock
-        )
-
-    def wanted_chips_h100e(self, lab_trend: float) -> float:
-        """Chips to order this month, blended H100e, within power in sight."""
-        building = self.market.rules.world.building
-        if self.frozen or self.h100e <= 0:
-            return 0.0
-        months = building.planning_months
-        pipeline = self.pipeline_h100e()
-        replacement = self.h100e * (
-            building.chip_failure_per_year / 12 + 1 / (12 * building.economic_life_years) / 2
-        )
-        wanted = self.capacity_rule.order_h100e(
-            CapacityView(
-                self.forecast_h100e(lab_trend, months),
-                self.h100e,
-                pipeline,
-                self.smoothed_order,
-                replacement,
-                building.adjustment_months,
-                building.order_floor_share,
-                exp(building.order_growth_cap_per_year / 2),
-            )
-        )
-        wanted *= self.restraint()
-        horizon = self.market.month + round(months)
-        coming = sum(p.mw for p in self.projects if p.due <= horizon)
-        kw = self._new_kw_per_h100e()
-        room = (self.energised_mw + coming - self.used_mw) * 1000 / kw - pipeline
-        wanted = max(0.0, min(wanted, room))
-        self.smoothed_order += (max(wanted, 0.2 * self.smoothed_order) - self.smoothed_order) / 6
-        return wanted
-
-    def rental_share(self) -> float:
-        """Share of what it sells that is rented out without a long contract."""
-        labs, rental, captive = self._sold_h100e()
-        sold = labs + rental + captive
-        return rental / sold if sold > 0 else 0.0
-
-    def restraint(self) -> float:
-        """Share of what it would build that it dares to: what is rented out has to pay."""
-        return 1 - self.rental_share() * (1 - self.return_gate())
-
-    def return_gate(self) -> float:
-        """0 when one-year prices do not earn the cloud's required return, 1 when they do.
-
-        Capacity that is built on speculation has to pay (macro loop, section 2: ROI gate).
-        """
-        market = self.market
-        building = market.rules.world.building
-        wanted = (
-            building.required_return_neocloud
-            if self.leases
-            else building.required_return_hyperscaler
-        )
-        wear = building.obsolescence_per_year
-        if not self.maker_shares():
-            return 0.0
-        cost = user_cost_usd_per_h100e_hour(
-            market.rules,
-            self.chip_usd_per_h100e(),
-            self._new_kw_per_h100e(),
-            wanted,
-            market.world.power_price_usd_per_mwh,
-            max(wear, 0.5 * (wear + market.rent_decline_per_year)),
-        )
-        price = 0.5 * sum(book.contract_price for book in market.rental.values())
-        if cost <= 0:
-            return 0.0
-        least = _NO_ORDERS_BELOW + (_NEOCLOUD_MARGIN if self.leases else 0.0)
-        return max(0.0, min(1.0, (price / cost - least) / _FULL_ORDERS_RANGE))
-
-    def _new_kw_per_h100e(self) -> float:
-        """Power of what it buys now."""
-        self.maker_shares()
-        return self._new_kw
+    # -- buying -------------------------------------------------------------------------------
 
     def maker_shares(self) -> dict[str, float]:
         """Shares of its orders by maker: preference tilted by price per H100e."""
@@ -395,6 +257,11 @@ class Cloud(Firm):
             self._new_usd = sum(w * mixes[m].price_usd_per_h100e for m, w in shares.items())
             self._new_kw = sum(w * mixes[m].kw_per_h100e for m, w in shares.items()) or 1.55
         return self._shares
+
+    def chip_kw_per_h100e(self) -> float:
+        """Power of what it buys now."""
+        self.maker_shares()
+        return self._new_kw
 
     def chip_usd_per_h100e(self) -> float:
         """Price of what it buys now."""
@@ -415,36 +282,6 @@ class Cloud(Firm):
             weights[preference.maker] = preference.weight * opening / mix.price_usd_per_h100e
         total = sum(weights.values())
         return {maker: w / total for maker, w in sorted(weights.items())} if total else {}
-
-    def order_power(self, lab_trend: float) -> None:
-        """Order megawatts for the forecast one lead time ahead; cancel what is not needed."""
-        market = self.market
-        building, power = market.rules.world.building, market.rules.world.power
-        if self.leases:  # halls that stay empty go back to their owners
-            empty = max(0.0, self.energised_mw - _SPARE_HALLS * self.used_mw)
-            self.energised_mw -= _RETURNED_HALLS * empty
-        if self.frozen or self.h100e <= 0:
-            return
-        lead = self.lead_months
-        forecast = self.forecast_h100e(lab_trend, 0.8 * lead)
-        gate = self.restraint()
-        # power for no more chips than it would order by then at its fastest growth
-        ramp = exp(building.order_growth_cap_per_year * lead / 24)
-        chips = self.pipeline_h100e() + lead * self.smoothed_order * ramp
-        new = gate * min(chips, max(0.0, forecast - self.h100e)) * self._new_kw_per_h100e() / 1000
-        need = building.power_margin * (self.used_mw + new)
-        total = self.energised_mw + sum(p.mw for p in self.projects)
-        cap = self.energised_mw * exp(power.growth_cap_per_year * lead / 12)
-        gap = min(need, cap) - total
-        if not self.leases:
-            halls = _HALL_BUDGET_SHARE * self.capital_budget_usd
-            gap = min(gap, 4 * halls / power.shell_cost_usd_per_mw)
-        if gap > 4:
-            self.projects.append(PowerProject(market.month + lead, gap / 4))
-        elif total > 1.1 * need:
-            for project in self.projects:
-                if project.due > market.month + 4:
-                    project.mw *= 0.85
 
     # -- prices -------------------------------------------------------------------------------
 

@@ -31,7 +31,7 @@ FUNDING_PURPOSES = frozenset(
 )
 
 
-class Firm(mesa.Agent):  # type: ignore[misc]
+class Firm(mesa.Agent):
     """A firm: a name, a scenario entry in force, books at the ledger, and a state of health."""
 
     role: ClassVar[str]
@@ -136,6 +136,6 @@ class Firm(mesa.Agent):  # type: ignore[misc]
         """What the parent is ready to pay a month, US dollars."""
         spec = self.spec
         years = self.market.month / 12
-        return spec.parent_funding_usd_per_year / 12 * exp(
-            spec.parent_funding_growth_per_year * years
+        return (
+            spec.parent_funding_usd_per_year / 12 * exp(spec.parent_funding_growth_per_year * years)
         )

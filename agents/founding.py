@@ -13,6 +13,7 @@ from ..market.randomness import Draws
 from ..market.recorder import as_table
 from ..scenarios.calendar import month_index, month_label
 from ..scenarios.schema import Scenario
+from .accounts import rate
 from .chip_market import open_backlog
 from .chipmaker import Chipmaker
 from .cloud import Cloud
@@ -20,7 +21,7 @@ from .economy import Economy
 from .investor import Investor
 from .lab import Lab
 from .lending import lend, open_loans
-from .reporting import contract_rows, rate
+from .reporting import contract_rows
 from .service import open_shares
 
 
@@ -175,5 +176,3 @@ def result_table(economy: Economy, name: str) -> pa.Table:
 def result_tables(economy: Economy) -> dict[str, pa.Table]:
     """All result tables so far."""
     return {name: result_table(economy, name) for name in economy.market.recorder.rows}
-
-

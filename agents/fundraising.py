@@ -52,9 +52,7 @@ class CapitalMarket:
     def run(self, economy: Economy) -> None:
         """Mood, marks, tranches that fall due, and rounds (phase 7 of the month)."""
         market = economy.market
-        market.sentiment.growth_news(
-            sum(lab.recurring_usd[-1] for lab in economy.living_labs())
-        )
+        market.sentiment.growth_news(sum(lab.recurring_usd[-1] for lab in economy.living_labs()))
         market.sentiment.advance(market.rules, market.draws, market.month)
         self._pay_tranches(economy)
         for firm in issuers(economy):
@@ -266,8 +264,8 @@ def _opinions(economy: Economy, lab: Lab | Cloud) -> dict[str, float]:
             noise = market.draws.normal("opinion", investor.name, lab.name, market.month)
             values[investor.name] = investor.pre_money_usd(view) * exp(_OPINION_SD * noise)
     suppliers = {c.cloud for c in market.book.of_lab(lab.name)} if isinstance(lab, Lab) else set()
-    strategic = [c for c in economy.living_clouds() if c.name in suppliers and c.backed]
-    strategic += [  # type: ignore[misc]
+    strategic: list[Firm] = [c for c in economy.living_clouds() if c.name in suppliers and c.backed]
+    strategic += [
         m for m in economy.chipmakers.values() if m.alive and m.spec.strategic_fund_share > 0
     ]
     consensus = _CONSENSUS.pre_money_usd(view, funding)

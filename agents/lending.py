@@ -43,7 +43,7 @@ def _rate_customers(economy: Economy, cloud: Cloud) -> None:
         weight += owed
         notches += owed * RATINGS.index(rating)
     rented = sum(cloud.reserved.values()) + sum(cloud.spot_sold.values())
-    price = 0.5 * sum(book.contract_price for book in market.rental.values())
+    price = market.rent()
     others = 12 * 730 * rented * price  # one-year users count as BB
     weight += others
     notches += others * RATINGS.index("BB")
@@ -118,7 +118,7 @@ def _advance_share(cloud: Cloud, rate: float) -> float:
     leverage = cloud.debt_usd / cloud.plant_usd if cloud.plant_usd > 0 else 1.0
     most = cloud.borrowing_rule.loan_share(rules.credit.loan_to_value, leverage)
     years = rules.credit.loan_term_months / 12
-    rent = 0.5 * sum(book.contract_price for book in market.rental.values())
+    rent = market.rent()
     rent *= mean_decline(max(0.0, market.rent_decline_per_year), years)
     running = cloud.running_cost_usd / cloud.h100e if cloud.h100e > 0 else 0.0
     net = HOURS_PER_MONTH * rules.building.billed_utilisation * rent - running

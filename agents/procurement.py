@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from itertools import islice
 from math import log
+from typing import Any
 
 from ..market.contracts import HOURS_PER_MONTH, ComputeContract, Deal, DealStatus
 from ..market.ledger import Account
@@ -260,7 +261,7 @@ class Procurement:
         """Record why there was no deal, with both reservation prices."""
         market, talk = economy.market, negotiation.talk
         request.talks.remove(negotiation)
-        values: dict[str, object] = {
+        values: dict[str, Any] = {
             "workload": request.workload,
             "h100e": negotiation.h100e,
             "buyer_reservation_usd": talk.buyer_reservation_price,
@@ -485,7 +486,7 @@ def _future_mw(cloud: Cloud) -> dict[str, float]:
     # chips ordered and those it will order within its usual rate, as far as power allows
     shares = cloud.maker_shares()
     months = max(0, rules.delivery_horizon_months - 4)
-    ordered = cloud.pipeline_h100e() + cloud.return_gate() * months * cloud.smoothed_order
+    ordered = cloud.pipeline_h100e() + cloud.gate * months * cloud.smoothed_order
     sold = dict.fromkeys(cloud.families, 0.0)
     for contract in market.book.of_cloud(cloud.name):
         if contract.maker in sold:

@@ -1,163 +1,17 @@
-"""What is measured of the firms at the end of a month: books, suppliers, switches, rows."""
+"""Rows of the result tables: what is measured of the market at the end of a month."""
 
 from __future__ import annotations
 
-from math import exp
 from typing import Any
 
 from ..market.contracts import HOURS_PER_MONTH
-from ..market.credit import rating
-from ..market.ledger import Account
 from ..market.market import WORKLOADS
+from .accounts import mark_shares
 from .cloud import Cloud
 from .economy import Economy
-from .firm import CAPEX_PURPOSES, CAPITAL_PURPOSES, NO_BURN_RUNWAY_MONTHS, Firm
+from .firm import NO_BURN_RUNWAY_MONTHS, Firm
 from .invariants import check_plant
 from .lab import Lab
-
-_SWITCH_MONTHS = 3
-_MAJORITY = ("overall", *WORKLOADS)
-
-
-def account(economy: Economy) -> None:
-    """Income, cost and cash flow of each firm this month, from the ledger (before distress)."""
-    ledger = economy.market.ledger
-    operating = dict.fromkeys(ledger.books, 0)
-    capex = dict.fromkeys(ledger.books, 0)
-    drawn: dict[str, int] = {}
-    for (payer, payee, purpose), usd in ledger.flows.items():
-        if purpose == "loan_draw":
-            drawn[payee] = drawn.get(payee, 0) + usd
-        if purpose in CAPEX_PURPOSES:
-            capex[payer] += usd
-        if purpose not in CAPITAL_PURPOSES:
-            operating[payer] += usd
-            operating[payee] -= usd
-        elif purpose in ("chips", "chip_deposit"):
-            operating[payee] -= usd
-    for firm in economy.firms():
-        name = firm.name
-        income, expense = ledger.income[name], ledger.expense[name]
-        firm.revenue_usd = sum(v for k, v in income.items() if k in _REVENUE)
-        firm.cost_usd = sum(v for k, v in expense.items() if k not in _NOT_COST)
-        firm.cost_of_sales_usd = sum(expense[k] for k in _COST_OF_SALES if k in expense)
-        if isinstance(firm, Lab):
-            # training is research: users are served by the rest
-            firm.cost_of_sales_usd = round(firm.cost_of_sales_usd * firm.serving_share)
-            firm.recurring_usd.append(income.get("services", 0))
-        firm.capex_usd = capex[name]
-        firm.burn_usd = operating[name] + capex[name]
-        if firm.alive:
-            firm.outflows.append(operating[name])
-            firm.burns.append(firm.burn_usd - drawn.get(name, 0))
-            firm.revenues.append(firm.revenue_usd)
-
-
-_REVENUE = frozenset(
-    {"services", "compute", "spot_compute", "reserved_compute", "chips", "termination_fee",
-     "interest"}
-)  # fmt: skip
-_NOT_COST = frozenset({"liquidation", "founding"})
-_COST_OF_SALES = (
-    "compute", "spot_compute", "power", "operations", "lease", "depreciation", "foundry",
-)  # fmt: skip
-
-
-def rate(economy: Economy) -> None:
-    """Public credit rating of each firm."""
-    books = economy.market.ledger.books
-    for firm in economy.firms():
-        if not firm.alive:
-            firm.credit_rating = "D"
-            continue
-        row = books[firm.name]
-        assets = sum(row[: Account.EQUITY_HELD + 1])
-        leverage = -row[Account.DEBT] / assets if assets > 0 else 2.0
-        firm.credit_rating = rating(
-            firm.runway_months, leverage, firm.backed or firm.spec.listed
-        )
-
-
-def follow_suppliers(economy: Economy) -> None:
-    """Main suppliers and switches (design, section 12)."""
-    for lab in economy.living_labs():
-        shares = lab.supplied = supplier_shares(economy, lab)
-        for what in (*_MAJORITY, "chip"):
-            _follow(economy, lab, what, shares[what])
-
-
-def supplier_shares(economy: Economy, lab: Lab) -> dict[str, dict[str, float]]:
-    """H100e delivered under contract by group of the cloud, overall and by workload; by maker."""
-    shares: dict[str, dict[str, float]] = {what: {} for what in (*_MAJORITY, "chip")}
-    for contract in economy.market.book.by_lab.get(lab.name, ()):
-        if contract.delivered_h100e > 0:
-            group = economy.clouds[contract.cloud].group
-            for what in ("overall", contract.workload):
-                row = shares[what]
-                row[group] = row.get(group, 0.0) + contract.delivered_h100e
-            row = shares["chip"]
-            row[contract.maker] = row.get(contract.maker, 0.0) + contract.delivered_h100e
-    return shares
-
-
-def _follow(economy: Economy, lab: Lab, what: str, shares: dict[str, float]) -> None:
-    market = economy.market
-    old = lab.main_supplier.get(what)
-    if not shares:
-        return
-    top = max(shares.values())
-    leaders = sorted(g for g, h in shares.items() if h >= top * (1 - 1e-9))
-    leader = old if old in leaders else leaders[0]
-    if old is None or leader == old:
-        lab.main_supplier[what] = leader  # a first supplier is no switch
-        lab.challenger.pop(what, None)
-        return
-    name, since = lab.challenger.get(what, (leader, market.month))
-    if name != leader:
-        since = market.month
-    lab.challenger[what] = leader, since
-    if market.month - since + 1 < _SWITCH_MONTHS:
-        return
-    lab.main_supplier[what] = leader
-    del lab.challenger[what]
-    if what == "chip":
-        market.event(
-            "chip_switch", lab.name, leader, 0,
-            f"{lab.name} moves most of its compute from {old} to {leader} chips",
-            **{"from": old}, to=leader, month_from=since,
-        )  # fmt: skip
-        return
-    reason, forced = _why(economy, lab, old, leader)
-    market.event(
-        "switch", lab.name, leader, 0,
-        f"{lab.name} moves its main {'supply' if what == 'overall' else what} from {old} to "
-        f"{leader} ({reason})",
-        **{"from": old}, to=leader, month_from=since, workload=what, reason=reason, forced=forced,
-    )  # fmt: skip
-    if what == "overall":
-        market.switches += 1
-
-
-def _why(economy: Economy, lab: Lab, old: str, new: str) -> tuple[str, bool]:
-    """The reason of a switch: default, distress, price or capacity, in this order."""
-    clouds = [c for c in economy.clouds.values() if c.group == old]
-    if any(not c.alive for c in clouds):
-        return "distress", True
-    market = economy.market
-    live = market.book.by_lab.get(lab.name, ())
-    prices: dict[bool, list[float]] = {True: [], False: []}
-    for contract in live:
-        group = economy.clouds[contract.cloud].group
-        if group in (old, new):
-            prices[group == new].append(contract.price_usd_per_h100e_hour)
-    if any(c.exclusive and c.lab == lab.name for c in market.book.compute if c.ended is not None
-           and market.month - c.ended <= 6):  # fmt: skip
-        return "exclusivity end", False
-    if prices[True] and prices[False] and min(prices[True]) < 0.95 * min(prices[False]):
-        return "price", False
-    if not prices[False]:
-        return "price", False
-    return "capacity", False
 
 
 def firm_rows(economy: Economy) -> list[tuple[Any, ...]]:
@@ -180,7 +34,7 @@ def _row(economy: Economy, firm: Firm, month: int, date: str, total: int) -> tup
     revenue = firm.revenue_usd
     margin = 1 - firm.cost_of_sales_usd / revenue if revenue > 0 else None
     letters = firm.runway_months
-    capacity = (None,) * 5
+    capacity: tuple[float | None, ...] = (None,) * 5
     lab_part: tuple[Any, ...] = (None, None, None)
     suppliers: tuple[Any, ...] = (None, None, None, None, None)
     backlog: int | None = None
@@ -252,21 +106,6 @@ def _suppliers(lab: Lab) -> tuple[Any, ...]:
     )
 
 
-def mark_shares(economy: Economy) -> None:
-    """Share-price indices of listed firms: revenue growth and mood, start = 100."""
-    market = economy.market
-    for firm in economy.firms():
-        if not firm.spec.listed:
-            continue
-        recent = list(firm.revenues)[-3:]
-        if market.month == 0 or not firm.alive or not recent:
-            firm.opening_revenue_usd = max(1.0, float(firm.revenue_usd))
-            continue
-        growth = max(0.05, sum(recent) / len(recent) / firm.opening_revenue_usd)
-        fair = 100 * growth**0.6 * exp(0.25 * market.mood)
-        firm.share_price_index += 0.3 * (fair - firm.share_price_index)
-
-
 def month_row(economy: Economy, units: dict[str, float]) -> tuple[Any, ...]:
     """The month's row of the months table."""
     market = economy.market
@@ -279,9 +118,7 @@ def month_row(economy: Economy, units: dict[str, float]) -> tuple[Any, ...]:
         "inference": sum(f.inference_h100e for c in clouds for f in c.families.values()),
     }
     contracted = {w: sum(lab.got[w] for lab in labs) for w in WORKLOADS}
-    rented = {
-        w: sum(c.reserved[w] + c.spot_sold[w] for c in clouds) for w in WORKLOADS
-    }
+    rented = {w: sum(c.reserved[w] + c.spot_sold[w] for c in clouds) for w in WORKLOADS}
     pool = {w: sum(c.pool[w] for c in clouds) for w in WORKLOADS}
     sold = {w: contracted[w] + rented[w] for w in WORKLOADS}
     used = sum(c.used_mw for c in clouds)
@@ -295,9 +132,7 @@ def month_row(economy: Economy, units: dict[str, float]) -> tuple[Any, ...]:
         paid[purpose] = paid.get(purpose, 0) + usd
         if purpose == "equity" and payer not in economy.investors:
             strategic += usd
-    hyper = sum(
-        c.capex_usd for c in economy.clouds.values() if c.spec.kind == "hyperscaler"
-    )
+    hyper = sum(c.capex_usd for c in economy.clouds.values() if c.spec.kind == "hyperscaler")
     capex = sum(c.capex_usd for c in economy.clouds.values())
     signed = sum(c.remaining_usd(c.start) for c in market.signed_this_month)
     return (

@@ -18,7 +18,7 @@ def maintain_plant(economy: Economy) -> None:
 def keep_books(economy: Economy) -> None:
     """Bill running costs and capital calls; write plant down (before settlement)."""
     market = economy.market
-    price = 0.5 * sum(book.contract_price for book in market.rental.values())
+    price = market.rent()
     invested: dict[str, float] = {}
     for (payer, _, purpose, _), usd in market.bills.items():
         if purpose in ("chips", "data_centre"):

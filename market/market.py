@@ -81,9 +81,13 @@ class Market:
             due = payer, payee, purpose, ref
             self.bills[due] = self.bills.get(due, 0) + round(amount_usd)
 
+    def rent(self) -> float:
+        """One-year price over both workloads, $/H100e-hour."""
+        return 0.5 * sum(book.contract_price for book in self.rental.values())
+
     def learn_rent_decline(self) -> None:
         """Owners and lenders learn how fast one-year prices fall (adaptive expectations)."""
-        rent = 0.5 * sum(book.contract_price for book in self.rental.values())
+        rent = self.rent()
         if self._rent > 0:
             fall = max(-1.0, min(1.5, 12 * log(self._rent / rent)))
             self.rent_decline_per_year += _RENT_MEMORY * (fall - self.rent_decline_per_year)

@@ -67,7 +67,8 @@ class RentalBook:
         """H100e wanted at a price by one-year and spot users together."""
         scale = self.scale * self.shift * exp(self.growth_log + self.noise + self.mood_log)
         relative = max(price, _PRICE_RANGE_FLOOR) / self.opening_price
-        return factor * scale * relative**-renters.short_run_elasticity
+        h100e: float = factor * scale * relative**-renters.short_run_elasticity
+        return h100e
 
     def reserve(self, renters: Renters, pool_h100e: float, factor: float) -> None:
         """Move one-year rentals towards what is wanted at the posted price, within the pool."""

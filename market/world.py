@@ -62,12 +62,13 @@ class World:
         segment: Segment = getattr(rules.world.demand, name)
         share = segment.open_weight_share
         leak = share * min(1.0, _OPEN_WEIGHT_HEAD_START + month / 12 / _OPEN_WEIGHT_YEARS)
-        return (
+        units: float = (
             self.size_usd[name]
             * self.demand_factor
             * self.price_index[name] ** -segment.price_elasticity
             * (1 - leak)
         )
+        return units
 
     def service_usd_per_h100e_month(self, rules: Scenario) -> float:
         """Service units that an inference H100e gives in a month."""

@@ -340,7 +340,7 @@ class _Draft:
             holders = rng.sample(buyers, min(len(buyers), rng.randint(1, 3)))
             if rng.random() < 0.25:
                 holders.append(rng.choice(strategic))
-            for number, holder in enumerate(holders):
+            for holder in holders:
                 share = round(rng.uniform(0.03, 0.16), 3)
                 stakes.append(
                     {

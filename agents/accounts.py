@@ -1,0 +1,83 @@
+"""A firm's month in figures: income, cost and cash flow from the ledger, rating, share price."""
+
+from __future__ import annotations
+
+from math import exp
+
+from ..market.credit import rating
+from ..market.ledger import Account
+from .economy import Economy
+from .firm import CAPEX_PURPOSES, CAPITAL_PURPOSES
+from .lab import Lab
+
+
+def account(economy: Economy) -> None:
+    """Income, cost and cash flow of each firm this month, from the ledger (before distress)."""
+    ledger = economy.market.ledger
+    operating = dict.fromkeys(ledger.books, 0)
+    capex = dict.fromkeys(ledger.books, 0)
+    drawn: dict[str, int] = {}
+    for (payer, payee, purpose), usd in ledger.flows.items():
+        if purpose == "loan_draw":
+            drawn[payee] = drawn.get(payee, 0) + usd
+        if purpose in CAPEX_PURPOSES:
+            capex[payer] += usd
+        if purpose not in CAPITAL_PURPOSES:
+            operating[payer] += usd
+            operating[payee] -= usd
+        elif purpose in ("chips", "chip_deposit"):
+            operating[payee] -= usd
+    for firm in economy.firms():
+        name = firm.name
+        income, expense = ledger.income[name], ledger.expense[name]
+        firm.revenue_usd = sum(v for k, v in income.items() if k in _REVENUE)
+        firm.cost_usd = sum(v for k, v in expense.items() if k not in _NOT_COST)
+        firm.cost_of_sales_usd = sum(expense[k] for k in _COST_OF_SALES if k in expense)
+        if isinstance(firm, Lab):
+            # training is research: users are served by the rest
+            firm.cost_of_sales_usd = round(firm.cost_of_sales_usd * firm.serving_share)
+            firm.recurring_usd.append(income.get("services", 0))
+        firm.capex_usd = capex[name]
+        firm.burn_usd = operating[name] + capex[name]
+        if firm.alive:
+            firm.outflows.append(operating[name])
+            firm.burns.append(firm.burn_usd - drawn.get(name, 0))
+            firm.revenues.append(firm.revenue_usd)
+
+
+_REVENUE = frozenset(
+    {"services", "compute", "spot_compute", "reserved_compute", "chips", "termination_fee",
+     "interest"}
+)  # fmt: skip
+_NOT_COST = frozenset({"liquidation", "founding"})
+_COST_OF_SALES = (
+    "compute", "spot_compute", "power", "operations", "lease", "depreciation", "foundry",
+)  # fmt: skip
+
+
+def rate(economy: Economy) -> None:
+    """Public credit rating of each firm."""
+    books = economy.market.ledger.books
+    for firm in economy.firms():
+        if not firm.alive:
+            firm.credit_rating = "D"
+            continue
+        row = books[firm.name]
+        assets = sum(row[: Account.EQUITY_HELD + 1])
+        leverage = -row[Account.DEBT] / assets if assets > 0 else 2.0
+        firm.credit_rating = rating(firm.runway_months, leverage, firm.backed or firm.spec.listed)
+
+
+def mark_shares(economy: Economy) -> None:
+    """Share-price indices of listed firms: revenue growth and mood, start = 100."""
+    market = economy.market
+    for firm in economy.firms():
+        if not firm.spec.listed:
+            continue
+        recent = list(firm.revenues)[-3:]
+        if market.month == 0 or not firm.alive or not recent:
+            firm.opening_revenue_usd = max(1.0, float(firm.revenue_usd))
+            continue
+        growth = max(0.05, sum(recent) / len(recent) / firm.opening_revenue_usd)
+        fair = 100 * growth**0.6 * exp(0.25 * market.mood)
+        firm.share_price_index += 0.3 * (fair - firm.share_price_index)

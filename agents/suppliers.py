@@ -1,0 +1,92 @@
+"""Main suppliers of labs, and when they change (design, section 12)."""
+
+from __future__ import annotations
+
+from ..market.market import WORKLOADS
+from .economy import Economy
+from .lab import Lab
+
+_SWITCH_MONTHS = 3  # in a row with another supplier ahead
+_MAJORITY = ("overall", *WORKLOADS)
+
+
+def follow_suppliers(economy: Economy) -> None:
+    """Main suppliers and switches (design, section 12)."""
+    for lab in economy.living_labs():
+        shares = lab.supplied = supplier_shares(economy, lab)
+        for what in (*_MAJORITY, "chip"):
+            _follow(economy, lab, what, shares[what])
+
+
+def supplier_shares(economy: Economy, lab: Lab) -> dict[str, dict[str, float]]:
+    """H100e delivered under contract by group of the cloud, overall and by workload; by maker."""
+    shares: dict[str, dict[str, float]] = {what: {} for what in (*_MAJORITY, "chip")}
+    for contract in economy.market.book.by_lab.get(lab.name, ()):
+        if contract.delivered_h100e > 0:
+            group = economy.clouds[contract.cloud].group
+            for what in ("overall", contract.workload):
+                row = shares[what]
+                row[group] = row.get(group, 0.0) + contract.delivered_h100e
+            row = shares["chip"]
+            row[contract.maker] = row.get(contract.maker, 0.0) + contract.delivered_h100e
+    return shares
+
+
+def _follow(economy: Economy, lab: Lab, what: str, shares: dict[str, float]) -> None:
+    market = economy.market
+    old = lab.main_supplier.get(what)
+    if not shares:
+        return
+    top = max(shares.values())
+    leaders = sorted(g for g, h in shares.items() if h >= top * (1 - 1e-9))
+    leader = old if old in leaders else leaders[0]
+    if old is None or leader == old:
+        lab.main_supplier[what] = leader  # a first supplier is no switch
+        lab.challenger.pop(what, None)
+        return
+    name, since = lab.challenger.get(what, (leader, market.month))
+    if name != leader:
+        since = market.month
+    lab.challenger[what] = leader, since
+    if market.month - since + 1 < _SWITCH_MONTHS:
+        return
+    lab.main_supplier[what] = leader
+    del lab.challenger[what]
+    if what == "chip":
+        market.event(
+            "chip_switch", lab.name, leader, 0,
+            f"{lab.name} moves most of its compute from {old} to {leader} chips",
+            **{"from": old}, to=leader, month_from=since,
+        )  # fmt: skip
+        return
+    reason, forced = _why(economy, lab, old, leader)
+    market.event(
+        "switch", lab.name, leader, 0,
+        f"{lab.name} moves its main {'supply' if what == 'overall' else what} from {old} to "
+        f"{leader} ({reason})",
+        **{"from": old}, to=leader, month_from=since, workload=what, reason=reason, forced=forced,
+    )  # fmt: skip
+    if what == "overall":
+        market.switches += 1
+
+
+def _why(economy: Economy, lab: Lab, old: str, new: str) -> tuple[str, bool]:
+    """The reason of a switch: default, distress, price or capacity, in this order."""
+    clouds = [c for c in economy.clouds.values() if c.group == old]
+    if any(not c.alive for c in clouds):
+        return "distress", True
+    market = economy.market
+    live = market.book.by_lab.get(lab.name, ())
+    prices: dict[bool, list[float]] = {True: [], False: []}
+    for contract in live:
+        group = economy.clouds[contract.cloud].group
+        if group in (old, new):
+            prices[group == new].append(contract.price_usd_per_h100e_hour)
+    if any(c.exclusive and c.lab == lab.name for c in market.book.compute if c.ended is not None
+           and market.month - c.ended <= 6):  # fmt: skip
+        return "exclusivity end", False
+    if prices[True] and prices[False] and min(prices[True]) < 0.95 * min(prices[False]):
+        return "price", False
+    if not prices[False]:
+        return "price", False
+    return "capacity", False
