@@ -15,6 +15,10 @@ from .strategies.pricing import ChipPricing
 from .strategies.rationing import Rationing
 
 
+_CARRIED_OVER = 0.5  # exponent of the predecessor's price level in that of a new generation
+_LEAST_MARKUP = 1.15  # of posted price over unit cost
+
+
 class Chipmaker(Firm):
     """A designer of chips that others fabricate."""
 
@@ -66,9 +70,16 @@ class Chipmaker(Firm):
         factor = self.pricing_rule.factor(
             supply.price_drift_per_month, supply.price_response_to_backlog, self.backlog_months
         )
+        level = 1.0
         for chip in market.catalogue.by_maker.get(self.name, ()):
-            if market.catalogue.month_of[chip.name] <= market.month:
-                market.price_factor[chip.name] *= factor
+            launch = market.catalogue.month_of[chip.name]
+            if launch == market.month > 0:
+                # a generation launched into a glut or a shortage is priced accordingly
+                market.price_factor[chip.name] = level**_CARRIED_OVER
+            elif launch <= market.month:
+                floor = _LEAST_MARKUP * chip.unit_cost_usd / chip.price_usd
+                level = max(floor, market.price_factor[chip.name] * factor)
+                market.price_factor[chip.name] = level
 
     def announce_launches(self) -> None:
         """Volume shipments of a generation begin."""

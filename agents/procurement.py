@@ -19,6 +19,7 @@ from .strategies.pricing import PricingView
 
 _SAME_GROUP_ADVANTAGE = 1.0  # in log price: a sibling comes first
 _PRICE_SENSITIVITY = 3.0
+_ESTRANGED_MONTHS = 12  # in which a cloud that was left for a rival is not asked again
 _PAUSE_MONTHS = 1  # after a request came to nothing
 _RIVAL_MARGIN = 1.05  # a quote is an asking price; what a rival would settle at is near it
 _SPOT_DISCOUNT = 0.85  # of spot: it can be left any hour
@@ -57,6 +58,7 @@ class Procurement:
         """No requests."""
         self.requests: dict[tuple[str, str], Request] = {}
         self.paused: dict[tuple[str, str], int] = {}
+        self.left: dict[tuple[str, str], tuple[str, int]] = {}  # cloud left, and until when
         self._capacity: dict[str, dict[str, tuple[str, float]]] = {}
         self._menu: Menu | None = None
         self._spot_depth: dict[str, float] = {}
@@ -137,11 +139,14 @@ class Procurement:
         rules = market.rules.world.bargaining
         bound = lab.exclusive_cloud(workload)
         ties = _attachment(economy, lab)
+        former, until = self.left.get((lab.name, workload), ("", 0))
         scored = []
         for quote, cloud in self._quotes[workload]:
             if bound is not None and cloud.name != bound:
                 continue
             if not cloud.spec.sells and cloud.group != lab.group:
+                continue
+            if cloud.name == former and market.month < until:
                 continue
             maker, available = self._available(cloud, workload)
             if available < min(wanted, 50.0):
@@ -391,7 +396,9 @@ class Procurement:
             moving = rules.switching_cost_months * contract.h100e * HOURS_PER_MONTH * outside
             if outside * hours + fee + moving < 0.90 * remaining and fee < 0.5 * lab.cash_usd:
                 terminate(economy, contract, round(fee), "price")
-                self.paused.pop((lab.name, contract.workload), None)
+                key = lab.name, contract.workload
+                self.paused.pop(key, None)
+                self.left[key] = contract.cloud, market.month + _ESTRANGED_MONTHS
                 return
 
     def _rival_quote(self, contract: ComputeContract) -> float:

@@ -224,13 +224,13 @@ class Supply(Section):
 
     capacity_multiplier: NonNegative = 1.0  # scales every maker's packaging capacity
     growth_per_year: NonNegative = 0.70  # fastest log growth of packaging capacity
-    shrink_per_year: NonNegative = 0.25
+    shrink_per_year: NonNegative = 0.05
     response_per_backlog_month: NonNegative = 0.12
     comfortable_backlog_months: Positive = 2.6
     minimum_lead_months: Positive = 3.0
     ramp_months: Annotated[int, Field(ge=1, le=24)] = 5  # from the old generation to the new
     price_drift_per_month: float = -0.004
-    price_response_to_backlog: NonNegative = 0.03
+    price_response_to_backlog: NonNegative = 0.06
     deposit_share: Share = 0.20
     direct_buyers_h100e_per_month: NonNegative = Field(0.0, json_schema_extra=OPENING)
     direct_buyers_growth_per_year: float = 0.45

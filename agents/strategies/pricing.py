@@ -106,7 +106,7 @@ class ChipPricing(Protocol):
 class BacklogPricing:
     """Posted prices drift down slowly and firm when the backlog is long."""
 
-    comfortable_months: float = parameter(4.0, 0, 60, "months", "backlog at which prices hold")
+    comfortable_months: float = parameter(2.8, 0, 60, "months", "backlog at which prices hold")
 
     def factor(self, drift: float, response: float, backlog_months: float) -> float:
         """Slow, and bounded whatever the backlog."""
