@@ -226,7 +226,7 @@ def _write_off_rest(economy: Economy, firm: Firm) -> None:
     """What others owe the dead is not collected; equity in it is worth nothing."""
     ledger = economy.market.ledger
     for claim, usd in sorted(ledger.claims.items()):
-        if firm.name in (claim.creditor, claim.debtor):
+        if firm.name in claim[1:3]:  # creditor, debtor
             ledger.write_off(claim, usd)
     for maker in economy.chipmakers.values():
         maker.orders = [o for o in maker.orders if firm.name not in (o.buyer, o.maker)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..market.insolvency import clear_arrears
-from ..market.ledger import WORLD, Account, Bill, Claim
+from ..market.ledger import WORLD, Account, Bill, Claim, Due
 from .economy import Economy
 
 _BUFFER_SHARE = 0.5  # of its dues that a backed firm keeps at hand
@@ -18,15 +18,15 @@ def settle(economy: Economy) -> None:
     market = economy.market
     ledger = market.ledger
     fund_from_parents(economy)
-    by_payer: dict[str, list[Bill]] = {}
+    by_payer: dict[str, list[Due]] = {}
     for (payer, payee, purpose, ref), usd in market.bills.items():
-        by_payer.setdefault(payer, []).append(Bill(payer, payee, usd, purpose, ref))
+        by_payer.setdefault(payer, []).append((payer, payee, usd, purpose, ref))
     market.bills = {}
     arrears = _arrears(economy)
     for bill in by_payer.pop(WORLD, ()):
         ledger.pay(bill)
     pending = {
-        name: sum(b.amount_usd for b in bills) + sum(u for _, u in arrears.get(name, ()))
+        name: sum([bill[2] for bill in bills]) + sum(u for _, u in arrears.get(name, ()))
         for name, bills in sorted(by_payer.items())
     }
     for name in arrears:

@@ -89,9 +89,14 @@ class Claim(NamedTuple):
     ref: str
 
 
-# A journal entry: month and purpose, then owner, account and amount of each line. One flat tuple,
-# since a run makes tens of thousands of them.
+# What `Bill` and `Claim` are in plain: a run makes tens of thousands of them.
+Due = tuple[str, str, int, str, str]
+ClaimKey = tuple[int, str, str, str]
+
+# A journal entry, one flat tuple: month and purpose, then owner, account and amount of each line;
+# or month and purpose, amount, payer, debit, given, payee, received, credit of an exchange.
 Posting = tuple[Any, ...]
+_EXCHANGE_LENGTH: Final = 9  # of no posting line by line: these have 2 and a multiple of 3
 
 
 class LedgerError(Exception):
@@ -105,7 +110,7 @@ class Ledger:
         """Open empty books for `owners` and for the world."""
         self.month = 0
         self.books: dict[str, list[int]] = {o: [0] * len(Account) for o in (*owners, WORLD)}
-        self.claims: dict[Claim, int] = {}
+        self.claims: dict[ClaimKey, int] = {}
         self.journal: list[Posting] = []
         self.flows: dict[tuple[str, str, str], int] = defaultdict(int)
         self.income: dict[str, dict[str, int]] = {o: defaultdict(int) for o in self.books}
@@ -125,14 +130,14 @@ class Ledger:
 
     def claim_usd(self, account: int, creditor: str, debtor: str, ref: str = "") -> int:
         """What `debtor` owes `creditor` under `ref`, by the creditor's account."""
-        return self.claims.get(Claim(account, creditor, debtor, ref), 0)
+        return self.claims.get((int(account), creditor, debtor, ref), 0)
 
     def owed_by(self, debtor: str, *accounts: int) -> list[tuple[Claim, int]]:
         """All claims on `debtor` in the given creditor's accounts, sorted."""
         return sorted(
-            (claim, usd)
+            (Claim(*claim), usd)
             for claim, usd in self.claims.items()
-            if claim.debtor == debtor and claim.account in accounts
+            if claim[2] == debtor and claim[0] in accounts
         )
 
     # -- posting ------------------------------------------------------------------------------
@@ -182,12 +187,11 @@ class Ledger:
             self.income[payee][purpose] += amount
         self.journal.append(
             (
-                self.month, purpose, payer, debit, amount, payer, given, -amount,
-                payee, received, amount, payee, credit, -amount,
+                self.month, purpose, amount, payer, debit, given, payee, received, credit,
             )
         )  # fmt: skip
 
-    def _owe(self, claim: Claim, amount_usd: int) -> None:
+    def _owe(self, claim: ClaimKey, amount_usd: int) -> None:
         """Raise a claim, or lower it by a negative amount."""
         value = self.claims.get(claim, 0) + amount_usd
         if value:
@@ -195,35 +199,35 @@ class Ledger:
         else:
             self.claims.pop(claim, None)
 
-    def _book(self, bill: Bill) -> tuple[int, int]:
+    def _book(self, bill: Due) -> tuple[int, int]:
         """Accounts that a bill touches beside cash; moves the claim that it makes or settles."""
         payer, payee, amount, purpose, ref = bill
         debit, credit = _BOOKED_AS.get(purpose, _PLAIN)
         if debit in _MIRROR:
-            self._owe(Claim(debit, payer, payee, ref), amount)
+            self._owe((debit, payer, payee, ref), amount)
         elif credit in _MIRROR:
-            self._owe(Claim(credit, payee, payer, ref), -amount)
+            self._owe((credit, payee, payer, ref), -amount)
         return debit, credit
 
-    def pay(self, bill: Bill) -> None:
+    def pay(self, bill: Due) -> None:
         """Settle a bill in cash; a bill of nothing leaves no trace."""
         payer, payee, amount, purpose, _ = bill
         if amount == 0:
             return
-        debit, credit = self._book(bill)
+        debit, credit = self._book(bill) if purpose in _BOOKED_AS else _PLAIN
         self._exchange(purpose, amount, payer, debit, _CASH, payee, _CASH, credit)
         self.flows[payer, payee, purpose] += amount
 
-    def defer(self, bill: Bill) -> None:
+    def defer(self, bill: Due) -> None:
         """Book a bill that is not paid when due: payable and receivable."""
         payer, payee, amount, purpose, _ = bill
         if amount == 0:
             return
         debit, credit = self._book(bill)
-        self._owe(Claim(_RECEIVABLES, payee, payer, purpose), amount)
+        self._owe((_RECEIVABLES, payee, payer, purpose), amount)
         self._exchange(purpose, amount, payer, debit, _PAYABLES, payee, _RECEIVABLES, credit)
 
-    def redeem(self, claim: Claim, amount_usd: int, purpose: str = "liquidation") -> None:
+    def redeem(self, claim: ClaimKey, amount_usd: int, purpose: str = "liquidation") -> None:
         """Pay a claim in cash, or a part of it: arrears, a loan, credit out of an estate."""
         if amount_usd == 0:
             return
@@ -241,7 +245,7 @@ class Ledger:
         if amount_usd == 0:
             return
         debit, credit = _BOOKED_AS.get(purpose, _PLAIN)
-        self._owe(Claim(_PREPAID, buyer, seller, ref), -amount_usd)
+        self._owe((_PREPAID, buyer, seller, ref), -amount_usd)
         self._exchange(
             purpose, amount_usd, buyer, debit, _PREPAID, seller, _DEFERRED_REVENUE, credit
         )
@@ -251,7 +255,7 @@ class Ledger:
         if amount_usd:
             self.post(purpose, owner, _EXPENSE, amount_usd, owner, int(account), -amount_usd)
 
-    def write_off(self, claim: Claim, amount_usd: int) -> None:
+    def write_off(self, claim: ClaimKey, amount_usd: int) -> None:
         """Cancel a claim that will not be paid: a loss to the creditor, a gain to the debtor."""
         if amount_usd == 0:
             return
@@ -266,7 +270,7 @@ class Ledger:
         """Give an owner the property it starts with, as paid in by its founders (the world)."""
         if property_usd == 0:
             return
-        self._owe(Claim(_EQUITY_HELD, WORLD, owner, "property"), property_usd)
+        self._owe((_EQUITY_HELD, WORLD, owner, "property"), property_usd)
         self.post(
             "founding",
             owner, _PROPERTY, property_usd, owner, _PAID_IN_CAPITAL, -property_usd,
@@ -277,7 +281,7 @@ class Ledger:
         """Pay founders back money that came in before the start and is spent by now."""
         if amount_usd == 0:
             return
-        claim = Claim(_EQUITY_HELD, WORLD, owner, "property")
+        claim = _EQUITY_HELD, WORLD, owner, "property"
         paid_in = min(amount_usd, self.claims.get(claim, 0))
         rest = amount_usd - paid_in
         self._owe(claim, -paid_in)
@@ -343,6 +347,15 @@ class Ledger:
         """
         books = {owner: [0] * len(Account) for owner in self.books}
         for posting in self.journal:
+            if len(posting) == _EXCHANGE_LENGTH:
+                _, _, amount, payer, debit, given, payee, received, credit = posting
+                row = books[payer]
+                row[debit] += amount
+                row[given] -= amount
+                row = books[payee]
+                row[received] += amount
+                row[credit] -= amount
+                continue
             owners, accounts, amounts = posting[2::3], posting[3::3], posting[4::3]
             for owner, account, amount in zip(owners, accounts, amounts, strict=True):
                 books[owner][account] += amount
