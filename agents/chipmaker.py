@@ -49,16 +49,21 @@ class Chipmaker(Firm):
         mix = market.mixes.get(self.name)
         if mix is None:
             return 0.0
-        cuts = market.world.supply_factor
-        factor = market.rules.world.supply.capacity_multiplier
-        factor *= cuts.get("", 1.0) * cuts.get(self.name, 1.0)
-        return factor * self.slots / mix.slots_per_h100e
+        return self.supply_factor() * self.slots / mix.slots_per_h100e
+
+    def supply_factor(self) -> float:
+        """Multiple of its own capacity that the maker can use: the scenario's lever, and cuts."""
+        cuts = self.market.world.supply_factor
+        factor = self.market.rules.world.supply.capacity_multiplier
+        return factor * cuts.get("", 1.0) * cuts.get(self.name, 1.0)
 
     def expand(self) -> None:
         """Packaging capacity follows the backlog within its fastest growth."""
         supply = self.market.rules.world.supply
+        # makers plan for the capacity they build: a windfall (or a cut) of supply is not undone
+        planned = self.backlog_months * self.supply_factor()
         pressure = supply.response_per_backlog_month * (
-            self.backlog_months - supply.comfortable_backlog_months
+            planned - supply.comfortable_backlog_months
         )
         pressure = max(-supply.shrink_per_year / 12, min(supply.growth_per_year / 12, pressure))
         self.slots *= exp(pressure)
