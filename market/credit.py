@@ -42,7 +42,7 @@ def instalment(outstanding_usd: int, rate_per_year: float, months_left: int) -> 
     if months_left <= 1:
         return Instalment(interest, outstanding_usd)
     level = annuity_payment_usd(outstanding_usd, rate_per_year, months_left)
-    principal = round_half_even_usd(level - interest)
+    principal = round_half_even_usd(level) - interest
     return Instalment(interest, min(outstanding_usd, max(0, principal)))
 
 
