@@ -115,6 +115,7 @@ def run(
         console = Console()
         for part in closing_summary(frames, chosen):
             console.print(part)
+        typer.echo(f"Seed {model.entropy}")
         if out is not None:
             typer.echo(f"Tables{'' if no_plots else ' and figures'} in {out}")
 
