@@ -20,7 +20,7 @@ from .strategies.pricing import PricingView
 _SAME_GROUP_ADVANTAGE = 1.0  # in log price: a sibling comes first
 _PRICE_SENSITIVITY = 3.0
 _ESTRANGED_MONTHS = 12  # in which a cloud that was left for a rival is not asked again
-_PAUSE_MONTHS = 1  # after a request came to nothing
+_PAUSE_MONTHS = 2  # from the end of a request's talks to the next request
 _RIVAL_MARGIN = 1.05  # a quote is an asking price; what a rival would settle at is near it
 _SPOT_DISCOUNT = 0.85  # of spot: it can be left any hour
 _PRICE_IMPACT = 0.8  # of a lab's own demand on a spot market as deep as last month's
@@ -257,8 +257,7 @@ class Procurement:
             self._sign(economy, request, best)
         if signed or not request.talks:
             del self.requests[request.lab, request.workload]
-            if not signed:
-                self.paused[request.lab, request.workload] = market.month + _PAUSE_MONTHS
+            self.paused[request.lab, request.workload] = market.month + _PAUSE_MONTHS
 
     def _refuse(
         self, economy: Economy, request: Request, negotiation: Negotiation, outcome: str

@@ -41,7 +41,7 @@ class Menu:
     """
 
     def __init__(self, rules: Scenario) -> None:
-        """Term by prepayment by firmness, and one exclusive item."""
+        """Term by firmness, the firmest also prepaid, and one exclusive item."""
         bargaining, building = rules.world.bargaining, rules.world.building
         self.rules = rules
         self.terms = _items(bargaining)
@@ -99,12 +99,13 @@ class Menu:
 
 
 def _items(rules: Bargaining) -> list[Terms]:
+    """Prepayment comes with the firmest form alone: who pays ahead is bound anyway."""
     firmness = list(zip(rules.take_or_pay_shares, rules.termination_fee_shares, strict=False))
     items = [
         Terms(term, prepaid, take_or_pay, fee, False)
         for term in rules.term_months
         for prepaid in rules.prepaid_shares
-        for take_or_pay, fee in firmness
+        for take_or_pay, fee in (firmness[-1:] if prepaid > 0 else firmness)
     ]
     if rules.allow_exclusivity:
         items.append(items[-1]._replace(exclusive=True))

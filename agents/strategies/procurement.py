@@ -40,7 +40,7 @@ class CoverAhead:
 
     horizon_months: int = parameter(8, 1, 24, "months", "how far ahead needs are covered")
     cover_share: float = parameter(1.0, 0.1, 1.5, "share", "of the target kept under contract")
-    tolerance: float = parameter(0.10, 0, 1, "share", "gap that is left alone")
+    tolerance: float = parameter(0.15, 0, 1, "share", "gap that is left alone")
     training_spot_share: float = parameter(0.12, 0, 1, "share", "of missing training bought spot")
 
     def wanted_h100e(self, view: ProcurementView) -> float:
@@ -59,7 +59,7 @@ class SpotFirst:
 
     horizon_months: int = parameter(3, 1, 24, "months", "how far ahead needs are covered")
     base_share: float = parameter(0.6, 0, 1, "share", "of the target kept under contract")
-    tolerance: float = parameter(0.15, 0, 1, "share", "gap that is left alone")
+    tolerance: float = parameter(0.20, 0, 1, "share", "gap that is left alone")
     training_spot_share: float = parameter(0.5, 0, 1, "share", "of missing training bought spot")
 
     def wanted_h100e(self, view: ProcurementView) -> float:
