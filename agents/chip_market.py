@@ -151,28 +151,41 @@ def _affordable_h100e(cloud: Cloud, wanted: float) -> float:
 def place_order(
     economy: Economy, buyer: str, maker: Chipmaker, h100e: float, *, opening: bool = False
 ) -> None:
-    """Enter an order at the posted price, with a deposit unless it is the opening backlog."""
+    """Order at the posted price, with a deposit unless it is the opening backlog.
+
+    What a buyer orders within a quarter is one order, as long as nothing of it has shipped.
+    """
     market = economy.market
     price = market.mixes[maker.name].price_usd_per_h100e
     lead = max(market.rules.world.supply.minimum_lead_months, maker.backlog_months) + 6
-    order = ChipOrder(
-        market.book.new_id(buyer, maker.name, market.date, "chips"),
-        buyer,
-        maker.name,
-        h100e,
-        market.month,
-        market.month + round(lead),
-        price,
-        left_h100e=h100e,
-    )
-    maker.orders.append(order)
-    if buyer == WORLD:
-        return
-    market.book.orders.append(order)
-    economy.clouds[buyer].orders.append(order)
-    if not opening:
-        order.deposit_usd = round(market.rules.world.supply.deposit_share * h100e * price)
-        market.bill(buyer, maker.name, order.deposit_usd, "chip_deposit", order.contract_id)
+    expected = market.month + round(lead)
+    order = _latest_order(maker, buyer)
+    if order is not None and order.can_grow(market.month):
+        order.grow(h100e, price, expected)
+    else:
+        order = ChipOrder(
+            market.book.new_id(buyer, maker.name, market.date, "chips"),
+            buyer,
+            maker.name,
+            h100e,
+            market.month,
+            expected,
+            price,
+            left_h100e=h100e,
+        )
+        maker.orders.append(order)
+        if buyer != WORLD:
+            market.book.orders.append(order)
+            economy.clouds[buyer].orders.append(order)
+    if buyer != WORLD and not opening:
+        deposit = round(market.rules.world.supply.deposit_share * h100e * price)
+        order.deposit_usd += deposit
+        market.bill(buyer, maker.name, deposit, "chip_deposit", order.contract_id)
+
+
+def _latest_order(maker: Chipmaker, buyer: str) -> ChipOrder | None:
+    """The last order that a buyer placed with a maker, of those not shipped in full."""
+    return next((order for order in reversed(maker.orders) if order.buyer == buyer), None)
 
 
 def _order_direct(economy: Economy) -> None:

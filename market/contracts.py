@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Final
 
 HOURS_PER_MONTH: Final = 730.0
+_MONTHS_IN_QUARTER: Final = 3
 
 
 class DealStatus(StrEnum):
@@ -108,6 +109,18 @@ class ChipOrder:
     late: bool = False
     status: DealStatus = DealStatus.SIGNED
     ended: int | None = None
+
+    def can_grow(self, month: int) -> bool:
+        """Whether more can be added: nothing has shipped and the quarter is not over."""
+        return self.left_h100e == self.h100e and month - self.month < _MONTHS_IN_QUARTER
+
+    def grow(self, h100e: float, price_usd_per_h100e: float, expected: int) -> None:
+        """Add chips at today's price; the order's price is the mean of what was agreed."""
+        total = self.h100e + h100e
+        paid = self.h100e * self.price_usd_per_h100e + h100e * price_usd_per_h100e
+        self.price_usd_per_h100e = paid / total
+        self.h100e = self.left_h100e = total
+        self.expected = max(self.expected, expected)
 
 
 @dataclass(slots=True, eq=False)
