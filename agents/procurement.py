@@ -386,8 +386,8 @@ class Procurement:
         for contract in market.book.of_lab(lab.name):
             if contract.end - market.month < 6 or contract.start > market.month:
                 continue
-            remaining = contract.remaining_usd(market.month)
             hours = contract.remaining_h100e_hours(market.month)
+            remaining = contract.price_usd_per_h100e_hour * hours
             if remaining <= 0:
                 continue
             outside = self._rival_quote(contract)

@@ -74,6 +74,8 @@ class ComputeContract:
 
     def remaining_h100e_hours(self, month: int) -> float:
         """Capacity still to come, from `month` to the end."""
+        if month >= self.start + self.ramp_months - 1:  # at full ramp
+            return HOURS_PER_MONTH * self.h100e * (self.end - month if month < self.end else 0)
         first = max(month, self.start)
         ramped = min(self.end, self.start + self.ramp_months - 1)
         if first >= ramped:

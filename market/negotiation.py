@@ -188,10 +188,6 @@ class Talk:
         # buyer: below) that it opens. An opening below the alternative leaves no room to concede.
         self._buyer_limits = _prices_worth(buyer, buyer.batna_usd)
         self._seller_limits = _prices_worth(seller, seller.batna_usd)
-        buyer_reach = max(0.0, buyer.opening_usd() - buyer.batna_usd)
-        seller_reach = max(0.0, seller.opening_usd() - seller.batna_usd)
-        self._buyer_steps = [buyer_reach / slope for slope in buyer.slope_usd_per_price]
-        self._seller_steps = [seller_reach / slope for slope in seller.slope_usd_per_price]
         gaps = [
             highest - (lowest if lowest > 0.0 else 0.0)
             for highest, lowest in zip(self._buyer_limits, self._seller_limits, strict=True)
@@ -202,12 +198,16 @@ class Talk:
         self.seller_reservation_price = max(0.0, self._seller_limits[widest])
         if self.gap < 0.0:
             self.outcome = Outcome.NO_ZONE
+            return
+        buyer_reach = max(0.0, buyer.opening_usd() - buyer.batna_usd)
+        seller_reach = max(0.0, seller.opening_usd() - seller.batna_usd)
+        self._buyer_steps = [buyer_reach / slope for slope in buyer.slope_usd_per_price]
+        self._seller_steps = [seller_reach / slope for slope in seller.slope_usd_per_price]
 
     def _look_at(self, item: int) -> None:
         """Report the reservation prices on one item."""
-        buyer, seller = self._buyer, self._seller
-        self.buyer_reservation_price = _prices_worth(buyer, buyer.batna_usd)[item]
-        self.seller_reservation_price = max(0.0, _prices_worth(seller, seller.batna_usd)[item])
+        self.buyer_reservation_price = self._buyer_limits[item]
+        self.seller_reservation_price = max(0.0, self._seller_limits[item])
         self.gap = self.buyer_reservation_price - self.seller_reservation_price
 
     def _play_round(self, asks: list[float] | None) -> tuple[Package | None, list[float] | None]:
@@ -308,9 +308,9 @@ def _proposal(prices: list[float], counterpart: Stance) -> Package | None:
 
 
 def _check(buyer: Stance, seller: Stance) -> None:
-    columns = (*buyer[:2], *seller[:2])  # intercepts and slopes
-    sizes = set(map(len, columns))
-    if len(sizes) != 1 or 0 in sizes:
+    size = len(buyer.intercept_usd)
+    sizes = [len(column) for column in (*buyer[:2], *seller[:2])]  # of intercepts and slopes
+    if size == 0 or sizes != [size] * 4:
         raise ValueError(f"buyer and seller must value the same menu of terms, sizes {sizes}")
     if max(buyer.slope_usd_per_price) >= 0.0 or min(seller.slope_usd_per_price) <= 0.0:
         raise ValueError("a higher price must cost the buyer and pay the seller")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -22,8 +22,8 @@ def arrow_schema(table: str) -> pa.Schema:
 def as_table(name: str, rows: Sequence[Sequence[Any]]) -> pa.Table:
     """Rows in the order of the table's columns, as an Arrow table."""
     schema = arrow_schema(name)
-    columns: Iterable[Sequence[Any]] = zip(*rows, strict=True) if rows else ((),) * len(schema)
-    arrays = [pa.array(c, type=f.type) for c, f in zip(columns, schema, strict=True)]
+    # column by column: zip(*rows) would hand the garbage collector an iterator for each row
+    arrays = [pa.array([row[k] for row in rows], type=f.type) for k, f in enumerate(schema)]
     return pa.Table.from_arrays(arrays, schema=schema)
 
 
