@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable
 from dataclasses import MISSING, fields
 from functools import cache
@@ -18,7 +19,7 @@ from computemarket.agents.strategies import (
     unknown_strategies,
 )
 from computemarket.agents.strategies.investing import FirmView, GrowthMultiple, ReturnHurdle
-from computemarket.scenario import override
+from computemarket.scenario import override, with_months
 from computemarket.scenarios.schema import Funding, Strategy
 
 SEEDS = range(1, 13)
@@ -104,6 +105,21 @@ class TestTheyDiffer:
         size = differences("clouds", "pricing", names, lambda m: float(list_changes(m).mean()))
         assert clear(often, +1)
         assert clear(size, -1)
+
+    def test_a_return_hurdle_offers_less_for_a_lab_without_revenue(self) -> None:
+        # first year of the large scenario, seeds 1-8: what the lead of xAI's first round would pay
+        base = with_months(load_scenario("frontier_2024"), 12)
+        values: dict[str, list[float]] = {}
+        for name in ("growth_multiple", "return_hurdle"):
+            paths = {f"investors.{firm.name}.valuation.name": name for firm in base.investors}
+            rules = override(base, paths)
+            for seed in range(1, 9):
+                events = ComputeMarket(rules, seed=seed).run().events
+                talks = events[(events["firm"] == "xAI") & events["kind"].str.startswith("round_")]
+                details = json.loads(talks["details"].iloc[0])
+                values.setdefault(name, []).append(details["buyer_reservation_usd"])
+        ratio = np.array(values["return_hurdle"]) / np.array(values["growth_multiple"])
+        assert (ratio < 0.8).all()
 
     def test_a_return_hurdle_wants_revenue_where_a_multiple_takes_a_name(self) -> None:
         def value(rule: GrowthMultiple | ReturnHurdle, **firm: float) -> float:
