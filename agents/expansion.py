@@ -121,12 +121,16 @@ def forecast_h100e(cloud: Cloud, outlook: Outlook, months: float) -> float:
 
 def _committed_h100e(cloud: Cloud, month: int) -> float:
     """Contracts in force in a future month, blended."""
-    total = 0.0
+    held: dict[tuple[str, str], float] = {}
     for contract in cloud.market.book.of_cloud(cloud.name):
-        family = cloud.families.get(contract.maker)
-        h100e = contract.h100e_at(month)
-        if family and h100e > 0:
-            per_mw = family.per_mw(contract.workload)
+        if contract.end > month:
+            chips = contract.maker, contract.workload
+            held[chips] = held.get(chips, 0.0) + contract.h100e_at(month)
+    total = 0.0
+    for (maker, workload), h100e in held.items():
+        family = cloud.families.get(maker)
+        if family:
+            per_mw = family.per_mw(workload)
             blend = 0.5 * (family.training_h100e + family.inference_h100e) / family.mw
             total += h100e * blend / per_mw if per_mw > 0 else 0.0
     return total

@@ -496,8 +496,9 @@ def _future_mw(cloud: Cloud) -> dict[str, float]:
     sold = dict.fromkeys(cloud.families, 0.0)
     for contract in market.book.of_cloud(cloud.name):
         if contract.maker in sold:
-            peak = max(contract.h100e_at(later), contract.h100e_at(market.month + 3))
-            sold[contract.maker] += _megawatts(cloud, contract.maker, contract.workload, peak)
+            peak = contract.h100e_at(later) or contract.h100e_at(market.month + 3)
+            if peak > 0:
+                sold[contract.maker] += _megawatts(cloud, contract.maker, contract.workload, peak)
     captive = 0.85 * cloud.captive_h100e / cloud.used_mw / max(1e-9, cloud.h100e_per_mw)
     future = {}
     for maker, family in cloud.families.items():

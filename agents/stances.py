@@ -154,8 +154,10 @@ def seller_stance(menu: Menu, cloud: Cloud, lab: Lab, view: PricingView) -> Stan
     running = cloud.running_cost_usd / (cloud.h100e * HOURS_PER_MONTH) if cloud.h100e > 0 else 0.0
     intercepts = []
     for (decay, wear, stranding), cover in zip(menu.for_seller, covers, strict=True):
-        # below running cost a machine is better switched off
-        alternative = max(cost * wear, relet * decay, running)
+        own, others = cost * wear, relet * decay
+        alternative = own if own > others else others
+        if alternative < running:  # a machine is better switched off
+            alternative = running
         intercepts.append(-alternative * (cover + stranding * empty) / decay)
     asked = min(view.list_price * 0.7, 1.15 * quote)
     opening = max(asked, 1.1 * cost)

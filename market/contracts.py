@@ -90,7 +90,8 @@ class ComputeContract:
 
     def take_or_pay_h100e(self, used_h100e: float) -> float:
         """Capacity to pay for: what is used, at least the take-or-pay share of what came."""
-        return max(used_h100e, self.take_or_pay_share * self.delivered_h100e)
+        least = self.take_or_pay_share * self.delivered_h100e
+        return used_h100e if used_h100e > least else least
 
 
 @dataclass(slots=True, eq=False)

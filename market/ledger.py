@@ -130,7 +130,7 @@ class Ledger:
 
     def claim_usd(self, account: int, creditor: str, debtor: str, ref: str = "") -> int:
         """What `debtor` owes `creditor` under `ref`, by the creditor's account."""
-        return self.claims.get((int(account), creditor, debtor, ref), 0)
+        return self.claims.get((account, creditor, debtor, ref), 0)
 
     def owed_by(self, debtor: str, *accounts: int) -> list[tuple[Claim, int]]:
         """All claims on `debtor` in the given creditor's accounts, sorted."""

@@ -78,8 +78,8 @@ class Market:
         What one owes another for one purpose is one bill; `ref` keeps claims apart.
         """
         if amount_usd >= 0.5:
-            due = payer, payee, purpose, ref
-            self.bills[due] = self.bills.get(due, 0) + round(amount_usd)
+            due, bills = (payer, payee, purpose, ref), self.bills
+            bills[due] = bills.get(due, 0) + round(amount_usd)
 
     def rent(self) -> float:
         """One-year price over both workloads, $/H100e-hour."""

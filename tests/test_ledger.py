@@ -210,6 +210,7 @@ def do(ledger: Ledger, step: tuple[str, str, list[str], int]) -> None:
     elif operation == "return_capital" and one != WORLD:
         ledger.return_capital(one, at_most(cash))
     elif claim is not None:
+        claim = Claim(*claim)
         purse = 10**15 if claim.debtor == WORLD else ledger.cash_usd(claim.debtor)
         if operation == "redeem":
             ledger.redeem(claim, at_most(min(owed, purse)))
