@@ -1,4 +1,4 @@
-"""The documents keep up with the code: columns, strategies, events, and the README's example."""
+"""The documents keep up with the code: columns, strategies, events, files, names, the example."""
 
 from __future__ import annotations
 
@@ -12,6 +12,9 @@ from computemarket.agents.strategies import catalogue
 from computemarket.market.columns import TABLES
 
 ROOT = Path(__file__).resolve().parents[1]
+DOCUMENTS = ["README.md", "CHANGELOG.md", "docs/model.md", "docs/tables.md"]
+FOLDERS = ("agents", "analysis", "benchmarks", "docs", "market", "scenarios", "tests")
+PLACEHOLDERS = {"_LIKE_THIS", "_NAMES"}  # they stand for constants in general
 
 
 def text(name: str) -> str:
@@ -40,6 +43,39 @@ def test_every_event_and_purpose_of_a_run_is_explained() -> None:
     assert [name for name in sorted(used) if f"`{name}`" not in document] == []
 
 
+def test_every_event_that_the_code_knows_is_explained() -> None:
+    document = text("docs/tables.md")
+    told = {
+        kind
+        for path in (ROOT / "agents").rglob("*.py")
+        for kind in re.findall(r'market\.event\(\s*"(\w+)"', path.read_text(encoding="utf-8"))
+    }
+
+    assert len(told) > 10
+    assert [kind for kind in sorted(told) if f"`{kind}`" not in document] == []
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_files_that_documents_name_exist(name: str) -> None:
+    named = re.findall(rf"`((?:{'|'.join(FOLDERS)})/[\w./*-]*)`", text(name))
+
+    assert [path for path in named if not any(ROOT.glob(path.rstrip("/")))] == []
+
+
+def test_names_that_the_model_document_quotes_are_in_the_code() -> None:
+    folders = ("agents", "analysis", "market", "scenarios")
+    files = [*ROOT.glob("*.py"), *(p for folder in folders for p in (ROOT / folder).rglob("*.py"))]
+    words = {word for p in files for word in re.findall(r"\w+", p.read_text(encoding="utf-8"))}
+    quoted = {
+        part
+        for name in re.findall(r"`([A-Za-z_][\w.]*)`", text("docs/model.md"))
+        if not name.endswith((".py", ".toml"))
+        for part in name.split(".")
+    }
+
+    assert sorted(quoted - words - PLACEHOLDERS) == []
+
+
 def test_the_example_of_the_readme_runs(capsys: pytest.CaptureFixture[str]) -> None:
     (example,) = re.findall(r"```python\n(.*?)```", text("README.md"), re.DOTALL)
 
@@ -48,7 +84,7 @@ def test_the_example_of_the_readme_runs(capsys: pytest.CaptureFixture[str]) -> N
     assert capsys.readouterr().out.count("\n") >= 2
 
 
-@pytest.mark.parametrize("name", ["README.md", "docs/model.md", "docs/tables.md"])
+@pytest.mark.parametrize("name", DOCUMENTS)
 def test_links_and_pictures_exist(name: str) -> None:
     places = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", text(name))
     folder = (ROOT / name).parent
