@@ -65,6 +65,7 @@ class ComputeMarket(mesa.Model):
 
         Raises:
             ScenarioError: the scenario contradicts itself; one line.
+            StrategyError: a strategy or a parameter of one does not exist; one line.
         """
         chosen = rng if seed is None else seed
         self.entropy = secrets.randbits(63) if chosen is None else int(chosen)

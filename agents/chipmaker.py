@@ -14,7 +14,6 @@ from .firm import Firm
 from .strategies.pricing import ChipPricing
 from .strategies.rationing import Rationing
 
-
 _CARRIED_OVER = 0.5  # exponent of the predecessor's price level in that of a new generation
 _LEAST_MARKUP = 1.15  # of posted price over unit cost
 

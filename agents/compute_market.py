@@ -18,22 +18,36 @@ _NOTICE_MONTHS = 2  # short deliveries in a row that make news
 
 def serve_contracts(economy: Economy) -> None:
     """Clouds deliver: contracts before captive use, captive use before rentals."""
-    market = economy.market
-    month = market.month
     for cloud in economy.living_clouds():
         cloud.grow_captive()
-        _deliver_contracts(economy, cloud, month)
-        free = {m: f.mw - cloud.free_mw.get(m, 0.0) for m, f in cloud.families.items()}
-        blended = sum(
-            free[m] / f.mw * 0.5 * (f.training_h100e + f.inference_h100e)
-            for m, f in cloud.families.items()
-            if f.mw > 0
-        )
-        cloud.captive_served_h100e = min(cloud.captive_h100e, blended)
-        left = 1 - cloud.captive_served_h100e / blended if blended > 0 else 0.0
-        cloud.free_mw = {m: mw * left for m, mw in free.items()}
+        _serve(economy, cloud)
     for lab in economy.living_labs():
-        lab.take_delivery(market.book.of_lab(lab.name))
+        lab.take_delivery(economy.market.book.of_lab(lab.name))
+
+
+def _serve(economy: Economy, cloud: Cloud) -> None:
+    """What contracts and captive use leave free, by maker."""
+    _deliver_contracts(economy, cloud, economy.market.month)
+    free = {m: f.mw - cloud.free_mw.get(m, 0.0) for m, f in cloud.families.items()}
+    blended = sum(
+        free[m] / f.mw * 0.5 * (f.training_h100e + f.inference_h100e)
+        for m, f in cloud.families.items()
+        if f.mw > 0
+    )
+    cloud.captive_served_h100e = min(cloud.captive_h100e, blended)
+    left = 1 - cloud.captive_served_h100e / blended if blended > 0 else 0.0
+    cloud.free_mw = {m: mw * left for m, mw in free.items()}
+
+
+def open_rentals(economy: Economy) -> None:
+    """Scale other users' demand to what the opening fleet leaves them at the opening prices."""
+    market = economy.market
+    clouds = [c for c in economy.living_clouds() if c.spec.sells]
+    for cloud in clouds:
+        _serve(economy, cloud)
+    _split_pools(economy, clouds)
+    for workload, book in market.rental.items():
+        book.calibrate(market.rules.world.renters, sum(c.pool[workload] for c in clouds))
 
 
 def _deliver_contracts(economy: Economy, cloud: Cloud, month: int) -> None:
@@ -88,9 +102,7 @@ def rent(economy: Economy) -> None:
     for workload in WORKLOADS:
         pool = sum(c.pool[workload] for c in clouds)
         book = market.rental[workload]
-        if not book.calibrated:
-            book.calibrate(market.rules.world.renters, pool)
-        else:
+        if market.month > 0:
             book.advance(market.rules, market.draws, market.month, market.mood)
         book.reserve(market.rules.world.renters, pool, market.world.demand_factor)
         _rent_reserved(economy, clouds, workload, pool)

@@ -17,6 +17,7 @@ from .accounts import rate
 from .chip_market import open_backlog
 from .chipmaker import Chipmaker
 from .cloud import Cloud
+from .compute_market import open_rentals
 from .economy import Economy
 from .investor import Investor
 from .lab import Lab
@@ -54,6 +55,7 @@ def found(model: mesa.Model, rules: Scenario, draws: Draws) -> Economy:
     _open_stakes(economy)
     open_backlog(economy)
     open_shares(economy)
+    open_rentals(economy)
     rate(economy)
     lend(economy)
     market.ledger.close_month()

@@ -161,7 +161,7 @@ class Lab(Firm):
         training = max(0.0, held["training"] + room / per_h100e)
         if self.arr_usd >= _COMMERCIAL_ARR_USD:  # before, training is limited by money alone
             training = min(training, max(_TRAINING_RATIO * inference, self._training_floor()))
-        now = self.got["inference"] + self.got["training"]
+        now = sum(self.got.values()) + sum(self.spot.values())
         ceiling = now * 1.14**horizon + 3e3 * horizon  # nobody grows faster than that
         inference = min(inference, ceiling)
         self.target = {"training": min(training, ceiling - inference), "inference": inference}

@@ -21,6 +21,7 @@ _SAME_GROUP_ADVANTAGE = 1.0  # in log price: a sibling comes first
 _PRICE_SENSITIVITY = 3.0
 _ESTRANGED_MONTHS = 12  # in which a cloud that was left for a rival is not asked again
 _PAUSE_MONTHS = 2  # from the end of a request's talks to the next request
+_REVIEW_MONTHS = 2  # between new looks at the alternatives to a talk
 _RIVAL_MARGIN = 1.05  # a quote is an asking price; what a rival would settle at is near it
 _SPOT_DISCOUNT = 0.85  # of spot: it can be left any hour
 _PRICE_IMPACT = 0.8  # of a lab's own demand on a spot market as deep as last month's
@@ -226,13 +227,15 @@ class Procurement:
         rules = market.rules.world.bargaining
         lab = economy.labs[request.lab]
         signed: list[Negotiation] = []
-        elsewhere = self._elsewhere(economy, lab, request.workload)
+        months = market.month - request.month
+        review = months > 0 and months % _REVIEW_MONTHS == 0
+        elsewhere = self._elsewhere(economy, lab, request.workload) if review else []
         for negotiation in list(request.talks):
             cloud, talk = economy.clouds[negotiation.cloud], negotiation.talk
             if not (lab.alive and cloud.alive) or lab.frozen or cloud.frozen:
                 self._refuse(economy, request, negotiation, "WITHDRAWN")
                 continue
-            if request.month < market.month and talk.outcome is None:
+            if review and talk.outcome is None:
                 talk.revise(*self._stances(lab, cloud, request.workload, elsewhere))
             outcome = talk.outcome or talk.advance(rules.rounds_per_month)
             if outcome is Outcome.SIGNED:

@@ -19,7 +19,7 @@ class RentalBook:
     """Start-ups, enterprises and researchers who rent one workload's H100e."""
 
     def __init__(self, rules: Scenario, workload: str) -> None:
-        """Open at the scenario's prices; `calibrate` sets the scale in the first month."""
+        """Open at the scenario's prices; `calibrate` sets the scale."""
         renters = rules.world.renters
         self.workload = workload
         self.opening_price = renters.opening_spot_price_usd_per_h100e_hour
@@ -31,7 +31,6 @@ class RentalBook:
         self.scale = 0.0
         self.growth_log = 0.0
         self.noise = 0.0
-        self.calibrated = False
         self.mood_log = 0.0
         self.shift = 0.0
 
@@ -41,7 +40,6 @@ class RentalBook:
         self.scale = pool_h100e * (self.remembered_price / self.opening_price) ** gap
         self.shift = (self.remembered_price / self.opening_price) ** -gap
         self.reserved_h100e = renters.reserved_share * pool_h100e
-        self.calibrated = True
 
     def advance(self, rules: Scenario, draws: Draws, month: int, mood: float) -> None:
         """Growth that decays, persistent noise, and memory of prices."""

@@ -55,7 +55,7 @@ class ReturnHurdle:
 
     def pre_money_usd(self, view: FirmView, funding: Funding) -> float:
         """Discounted exit value; growth fades towards 1.2 a year."""
-        arr, growth = view.arr_usd, min(4.0, view.growth_per_year)
+        arr, growth = view.arr_usd, min(2.5, view.growth_per_year)  # what can be underwritten
         for _ in range(round(self.years)):
             arr *= growth
             growth = 1.2 + 0.45 * (growth - 1.2)
