@@ -53,8 +53,8 @@ def _ship(economy: Economy, maker: Chipmaker) -> None:
         h100e = min(order.left_h100e, granted[order.buyer])
         if h100e > 0:
             granted[order.buyer] -= h100e
-            market.bill(maker.name, WORLD, cost * h100e, "foundry")
             _deliver(economy, maker, order, h100e, {c: n * h100e for c, n in units.items()})
+    market.bill(maker.name, WORLD, cost * maker.shipped_h100e, "foundry")
     maker.orders = [o for o in maker.orders if o.status is DealStatus.SIGNED]
 
 
@@ -159,7 +159,7 @@ def place_order(
     price = market.mixes[maker.name].price_usd_per_h100e
     lead = max(market.rules.world.supply.minimum_lead_months, maker.backlog_months) + 6
     expected = market.month + round(lead)
-    order = _latest_order(maker, buyer)
+    order = maker.latest_order.get(buyer)
     if order is not None and order.can_grow(market.month):
         order.grow(h100e, price, expected)
     else:
@@ -174,6 +174,7 @@ def place_order(
             left_h100e=h100e,
         )
         maker.orders.append(order)
+        maker.latest_order[buyer] = order
         if buyer != WORLD:
             market.book.orders.append(order)
             economy.clouds[buyer].orders.append(order)
@@ -181,11 +182,6 @@ def place_order(
         deposit = round(market.rules.world.supply.deposit_share * h100e * price)
         order.deposit_usd += deposit
         market.bill(buyer, maker.name, deposit, "chip_deposit", order.contract_id)
-
-
-def _latest_order(maker: Chipmaker, buyer: str) -> ChipOrder | None:
-    """The last order that a buyer placed with a maker, of those not shipped in full."""
-    return next((order for order in reversed(maker.orders) if order.buyer == buyer), None)
 
 
 def _order_direct(economy: Economy) -> None:

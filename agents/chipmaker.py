@@ -31,6 +31,7 @@ class Chipmaker(Firm):
         super().__init__(model, spec, market)
         self.slots = spec.packaging_slots_per_month  # advanced-packaging capacity, H100 = 1
         self.orders: list[ChipOrder] = []
+        self.latest_order: dict[str, ChipOrder] = {}  # by buyer
         self.shipped_h100e = 0.0  # this month
         self.made_h100e = 0.0  # so far
         self.delivered_h100e = 0.0  # so far
