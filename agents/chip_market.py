@@ -24,7 +24,6 @@ def deliver_chips(economy: Economy) -> None:
     for maker in economy.chipmakers.values():
         maker.shipped_h100e = 0.0
         if maker.alive:
-            maker.announce_launches()
             _ship(economy, maker)
 
 

@@ -62,9 +62,7 @@ class Chipmaker(Firm):
         supply = self.market.rules.world.supply
         # makers plan for the capacity they build: a windfall (or a cut) of supply is not undone
         planned = self.backlog_months * self.supply_factor()
-        pressure = supply.response_per_backlog_month * (
-            planned - supply.comfortable_backlog_months
-        )
+        pressure = supply.response_per_backlog_month * (planned - supply.comfortable_backlog_months)
         pressure = max(-supply.shrink_per_year / 12, min(supply.growth_per_year / 12, pressure))
         self.slots *= exp(pressure)
 
@@ -75,28 +73,28 @@ class Chipmaker(Firm):
         factor = self.pricing_rule.factor(
             supply.price_drift_per_month, supply.price_response_to_backlog, self.backlog_months
         )
+        for chip in market.catalogue.by_maker.get(self.name, ()):
+            if market.catalogue.month_of[chip.name] <= market.month:
+                floor = _LEAST_MARKUP * chip.unit_cost_usd / chip.price_usd
+                level = market.price_factor[chip.name] * factor
+                market.price_factor[chip.name] = max(floor, level)
+
+    def launch(self) -> None:
+        """A generation goes into volume, dearer or cheaper as the one before it is by now."""
+        market = self.market
         level = 1.0
         for chip in market.catalogue.by_maker.get(self.name, ()):
-            launch = market.catalogue.month_of[chip.name]
-            if launch == market.month > 0:
-                # a generation launched into a glut or a shortage is priced accordingly
+            month = market.catalogue.month_of[chip.name]
+            if month == market.month > 0:
                 market.price_factor[chip.name] = level**_CARRIED_OVER
-            elif launch <= market.month:
-                floor = _LEAST_MARKUP * chip.unit_cost_usd / chip.price_usd
-                level = max(floor, market.price_factor[chip.name] * factor)
-                market.price_factor[chip.name] = level
-
-    def announce_launches(self) -> None:
-        """Volume shipments of a generation begin."""
-        market = self.market
-        for chip in market.catalogue.by_maker.get(self.name, ()):
-            if market.catalogue.month_of[chip.name] == market.month and market.month > 0:
+                price = chip.price_usd * market.price_factor[chip.name]
                 market.event(
                     "chip_launch",
                     self.name,
-                    text=f"{self.name} ships {chip.name} in volume at ${chip.price_usd:,.0f}",
+                    text=f"{self.name} ships {chip.name} in volume at ${price:,.0f}",
                     chip=chip.name,
-                    price_usd=chip.price_usd,
+                    price_usd=price,
                     training_h100e=chip.training_h100e,
                     inference_h100e=chip.inference_h100e,
                 )
+            level = market.price_factor[chip.name]

@@ -343,7 +343,7 @@ class Cloud(Firm):
         return 1 - self.running_cost_usd / self.revenue_usd if self.revenue_usd > 0 else 0.0
 
     def bill_operations(self) -> None:
-        """Power for what runs, operation for what is installed, interest by `credit`."""
+        """Power for what runs, operation for what is installed, rent for leased halls."""
         market = self.market
         world = market.world
         running = min(1.0, 0.3 + 0.7 * self.utilisation) * self.used_mw

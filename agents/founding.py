@@ -152,6 +152,9 @@ def begin_month(economy: Economy, month: int, rules: Scenario | None) -> None:
         for firm in economy.firms():
             firm.follow(specs[firm.name])
         market.catalogue.follow(rules)
+    for maker in economy.chipmakers.values():
+        if maker.alive:
+            maker.launch()
     market.refresh_chips()
     targets = sum(sum(lab.target.values()) for lab in economy.living_labs())
     market.follow_targets(targets)

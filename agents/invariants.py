@@ -8,7 +8,7 @@ from .firm import Firm
 
 
 def check_plant(economy: Economy) -> None:
-    """Invariants beyond the books: capacity, chips, cap tables, estates (design, section 9)."""
+    """Invariants beyond the books: capacity, chips, cap tables (design, section 9)."""
     market = economy.market
     for cloud in economy.clouds.values():
         if cloud.sold_mw > cloud.used_mw * (1 + 1e-9) + 1e-6:

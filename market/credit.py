@@ -1,6 +1,6 @@
 """Loans: what a borrower pays each month, how it is rated, and what its covenants measure.
 
-Rates are per year, compounded monthly. Money is in whole US dollars.
+Rates are per year, charged monthly as a twelfth. Money is in whole US dollars.
 """
 
 from math import exp, expm1, inf, log1p

@@ -1,6 +1,6 @@
 """What a scenario may say: frozen pydantic models with units in the field names.
 
-Every default is a tested value of an aggregate loop of this market (docs/model.md, "Parameters").
+Defaults come from a tested aggregate loop of this market, save those that docs/model.md tells of.
 A field marked `OPENING` describes the balance at the start and cannot be changed mid-run.
 """
 
@@ -199,7 +199,7 @@ class Power(Section):
 
 
 class Building(Section):
-    """How clouds plan capacity (docs/model.md, "Capacity")."""
+    """How clouds plan capacity (docs/model.md, "Clouds")."""
 
     planning_months: Positive = 9.0
     trend_damping: Share = 0.75
