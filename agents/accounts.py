@@ -18,21 +18,22 @@ def account(economy: Economy) -> None:
     capex = dict.fromkeys(ledger.books, 0)
     drawn: dict[str, int] = {}
     for (payer, payee, purpose), usd in ledger.flows.items():
-        if purpose == "loan_draw":
-            drawn[payee] = drawn.get(payee, 0) + usd
-        if purpose in CAPEX_PURPOSES:
-            capex[payer] += usd
         if purpose not in CAPITAL_PURPOSES:
             operating[payer] += usd
             operating[payee] -= usd
-        elif purpose in ("chips", "chip_deposit"):
-            operating[payee] -= usd
+            continue
+        if purpose == "loan_draw":
+            drawn[payee] = drawn.get(payee, 0) + usd
+        elif purpose in CAPEX_PURPOSES:
+            capex[payer] += usd
+            if purpose != "data_centre":
+                operating[payee] -= usd
     for firm in economy.firms():
         name = firm.name
         income, expense = ledger.income[name], ledger.expense[name]
-        firm.revenue_usd = sum(v for k, v in income.items() if k in _REVENUE)
-        firm.cost_usd = sum(v for k, v in expense.items() if k not in _NOT_COST)
-        firm.cost_of_sales_usd = sum(expense[k] for k in _COST_OF_SALES if k in expense)
+        firm.revenue_usd = sum([usd for k, usd in income.items() if k in _REVENUE])
+        firm.cost_usd = sum([usd for k, usd in expense.items() if k not in _NOT_COST])
+        firm.cost_of_sales_usd = sum([usd for k, usd in expense.items() if k in _COST_OF_SALES])
         if isinstance(firm, Lab):
             # training is research: users are served by the rest
             firm.cost_of_sales_usd = round(firm.cost_of_sales_usd * firm.serving_share)
@@ -50,9 +51,9 @@ _REVENUE = frozenset(
      "interest"}
 )  # fmt: skip
 _NOT_COST = frozenset({"liquidation", "founding"})
-_COST_OF_SALES = (
-    "compute", "spot_compute", "power", "operations", "lease", "depreciation", "foundry",
-)  # fmt: skip
+_COST_OF_SALES = frozenset(
+    {"compute", "spot_compute", "power", "operations", "lease", "depreciation", "foundry"}
+)
 
 
 def rate(economy: Economy) -> None:

@@ -55,11 +55,11 @@ def _deliver_contracts(economy: Economy, cloud: Cloud, month: int) -> None:
     needs: dict[str, float] = {}
     live = economy.market.book.of_cloud(cloud.name)
     for contract in live:
-        contract.promised_h100e = contract.h100e_at(month)
-        if contract.promised_h100e > 0:
+        promised = contract.promised_h100e = contract.h100e_at(month)
+        if promised > 0:
             family = cloud.families.get(contract.maker)
             density = family.per_mw(contract.workload) if family else 0.0
-            mw = contract.promised_h100e / density if density > 0 else 0.0
+            mw = promised / density if density > 0 else 0.0
             needs[contract.maker] = needs.get(contract.maker, 0.0) + mw
     ratio = {}
     for maker, mw in needs.items():
@@ -294,8 +294,11 @@ def _bill_contract(economy: Economy, lab: Lab, contract: ComputeContract) -> flo
     credit = market.ledger.claim_usd(
         Account.PREPAID, lab.name, contract.cloud, contract.contract_id
     )
-    share = contract.prepaid_share or 1.0
-    drawn = min(credit, round(due * share))
-    market.ledger.draw_prepaid(lab.name, contract.cloud, drawn, "compute", contract.contract_id)
+    drawn = 0
+    if credit:
+        drawn = min(credit, round(due * (contract.prepaid_share or 1.0)))
+        market.ledger.draw_prepaid(
+            lab.name, contract.cloud, drawn, "compute", contract.contract_id
+        )
     market.bill(lab.name, contract.cloud, due - drawn, "compute")
     return float(due)

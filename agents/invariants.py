@@ -22,9 +22,10 @@ def check_plant(economy: Economy) -> None:
         table = lab.cap_table
         if sum(table.holders.values()) != table.total:
             _broken(economy, lab, "has a cap table that does not sum to one")
-    for contract in market.book.compute:
-        if contract.delivered_h100e > contract.promised_h100e * (1 + 1e-9):
-            _broken(economy, economy.clouds[contract.cloud], "delivers more than it promised")
+    for cloud in economy.clouds.values():
+        for contract in market.book.of_cloud(cloud.name):
+            if contract.delivered_h100e > contract.promised_h100e * (1 + 1e-9):
+                _broken(economy, cloud, "delivers more than it promised")
 
 
 def _broken(economy: Economy, firm: Firm, what: str) -> None:

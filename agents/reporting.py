@@ -9,7 +9,7 @@ from ..market.market import WORKLOADS
 from .accounts import mark_shares
 from .cloud import Cloud
 from .economy import Economy
-from .firm import NO_BURN_RUNWAY_MONTHS, Firm
+from .firm import FUNDING_PURPOSES, NO_BURN_RUNWAY_MONTHS, Firm
 from .invariants import check_plant
 from .lab import Lab
 
@@ -129,9 +129,10 @@ def month_row(economy: Economy, units: dict[str, float]) -> tuple[Any, ...]:
     paid: dict[str, int] = {}
     strategic = 0
     for (payer, _, purpose), usd in flows.items():
-        paid[purpose] = paid.get(purpose, 0) + usd
-        if purpose == "equity" and payer not in economy.investors:
-            strategic += usd
+        if purpose in FUNDING_PURPOSES:
+            paid[purpose] = paid.get(purpose, 0) + usd
+            if purpose == "equity" and payer not in economy.investors:
+                strategic += usd
     hyper = sum(c.capex_usd for c in economy.clouds.values() if c.spec.kind == "hyperscaler")
     capex = sum(c.capex_usd for c in economy.clouds.values())
     signed = sum(c.remaining_usd(c.start) for c in market.signed_this_month)

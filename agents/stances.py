@@ -130,7 +130,9 @@ def buyer_stance(menu: Menu, lab: Lab, cloud: Cloud, outside_price: float) -> St
         1 + security * years - flexibility * bound - exclusivity - switching / years
         for years, bound, exclusivity in menu.for_buyer
     ]
-    intercepts = [outside_price * (scale if scale > 0.05 else 0.05) for scale in scales]
+    if min(scales) < 0.05:
+        scales = [max(0.05, scale) for scale in scales]
+    intercepts = [outside_price * scale for scale in scales]
     slopes = menu.buyer_slopes(_RICH_LAB_COST_OF_CAPITAL if rich else _LAB_COST_OF_CAPITAL)
     low = min(0.8 * market.user_cost, 0.6 * outside_price * menu.last_decay)
     tactic = hurried(lab.negotiation_rule, lab.runway_months)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+
 from ..market.market import WORKLOADS
 from .economy import Economy
 from .lab import Lab
@@ -20,15 +22,16 @@ def follow_suppliers(economy: Economy) -> None:
 
 def supplier_shares(economy: Economy, lab: Lab) -> dict[str, dict[str, float]]:
     """H100e delivered under contract by group of the cloud, overall and by workload; by maker."""
-    shares: dict[str, dict[str, float]] = {what: {} for what in (*_MAJORITY, "chip")}
+    shares: dict[str, dict[str, float]] = {
+        what: defaultdict(float) for what in (*_MAJORITY, "chip")
+    }
     for contract in economy.market.book.by_lab.get(lab.name, ()):
-        if contract.delivered_h100e > 0:
+        h100e = contract.delivered_h100e
+        if h100e > 0:
             group = economy.clouds[contract.cloud].group
-            for what in ("overall", contract.workload):
-                row = shares[what]
-                row[group] = row.get(group, 0.0) + contract.delivered_h100e
-            row = shares["chip"]
-            row[contract.maker] = row.get(contract.maker, 0.0) + contract.delivered_h100e
+            shares["overall"][group] += h100e
+            shares[contract.workload][group] += h100e
+            shares["chip"][contract.maker] += h100e
     return shares
 
 

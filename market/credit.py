@@ -3,6 +3,7 @@
 Rates are per year, charged monthly as a twelfth. Money is in whole US dollars.
 """
 
+from bisect import bisect_left, bisect_right
 from math import exp, expm1, inf, log1p
 from typing import NamedTuple
 
@@ -12,7 +13,7 @@ RATINGS = ("AA", "A", "BBB", "BB", "B", "CCC", "D")
 
 # Our own scorecard: agencies publish none for firms that burn cash. The runway steps
 # meet the ladder of insolvency.py (12 months WATCH, 6 months DISTRESS).
-_RUNWAY_STEPS_MONTHS = (48.0, 36.0, 24.0, 12.0, 6.0)  # AA, A, BBB, BB, B; less is CCC
+_RUNWAY_STEPS_MONTHS = (6.0, 12.0, 24.0, 36.0, 48.0)  # CCC below, then B, BB, BBB, A; above AA
 _LEVERAGE_STEPS = (0.2, 0.4, 0.6, 0.8)  # one notch down above each
 _OVERINDEBTED = 1.0
 
@@ -64,8 +65,8 @@ def rating(runway_months: float, leverage: float, listed_parent: bool) -> str:
 
     leverage: debt over total assets
     """
-    runway_steps = sum(runway_months < step for step in _RUNWAY_STEPS_MONTHS)
-    notches = sum(leverage > step for step in _LEVERAGE_STEPS)
+    runway_steps = len(_RUNWAY_STEPS_MONTHS) - bisect_right(_RUNWAY_STEPS_MONTHS, runway_months)
+    notches = bisect_left(_LEVERAGE_STEPS, leverage)
     worst = RATINGS.index("CCC")
     if listed_parent:
         worst = RATINGS.index("BBB" if leverage > _OVERINDEBTED else "A")
