@@ -20,8 +20,9 @@ from .agents.compute_market import bill_contracts, rent, serve_contracts
 from .agents.distress import resolve_distress
 from .agents.fundraising import CapitalMarket
 from .agents.interventions import intervene
+from .agents.leaving import expire_contracts
 from .agents.lending import bill_debt_service, draw_loans, lend
-from .agents.procurement import Procurement, expire_contracts
+from .agents.procurement import Procurement
 from .agents.reporting import measure
 from .agents.service import ask_users, serve_users
 from .agents.settlement import settle

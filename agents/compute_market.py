@@ -297,8 +297,6 @@ def _bill_contract(economy: Economy, lab: Lab, contract: ComputeContract) -> flo
     drawn = 0
     if credit:
         drawn = min(credit, round(due * (contract.prepaid_share or 1.0)))
-        market.ledger.draw_prepaid(
-            lab.name, contract.cloud, drawn, "compute", contract.contract_id
-        )
+        market.ledger.draw_prepaid(lab.name, contract.cloud, drawn, "compute", contract.contract_id)
     market.bill(lab.name, contract.cloud, due - drawn, "compute")
     return float(due)

@@ -8,12 +8,13 @@ from math import log
 from typing import Any
 
 from ..market.contracts import HOURS_PER_MONTH, ComputeContract, Deal, DealStatus
-from ..market.ledger import Account
 from ..market.market import WORKLOADS
 from ..market.negotiation import Outcome, Stance, Talk
+from .availability import future_mw, megawatts
 from .cloud import Cloud
 from .economy import Economy
 from .lab import Lab
+from .leaving import terminate
 from .stances import Menu, buyer_stance, seller_stance
 from .strategies.pricing import PricingView
 
@@ -170,11 +171,11 @@ class Procurement:
     def _available(self, cloud: Cloud, workload: str) -> tuple[str, float]:
         """The family of chips with most uncommitted capacity ahead, H100e of the workload."""
         if cloud.name not in self._capacity:
-            future_mw = _future_mw(cloud)
+            future = future_mw(cloud)
             best = self._capacity[cloud.name] = {}
             for each in WORKLOADS:
                 options = [
-                    (future_mw[maker] * family.per_mw(each), maker)
+                    (future[maker] * family.per_mw(each), maker)
                     for maker, family in cloud.families.items()
                 ]
                 h100e, maker = max(options, default=(0.0, ""))
@@ -329,7 +330,7 @@ class Procurement:
             market.month,
             start,
             start + terms.term_months,
-            mw=_megawatts(cloud, best.maker, request.workload, best.h100e),
+            mw=megawatts(cloud, best.maker, request.workload, best.h100e),
             ramp_months=min(rules.ramp_months, max(1, terms.term_months // 2)),
             prepaid_share=terms.prepaid_share,
             take_or_pay_share=terms.take_or_pay_share,
@@ -426,91 +427,3 @@ def _attachment(economy: Economy, lab: Lab) -> dict[str, float]:
     if main is not None:  # what is built for a supplier outlasts a contract
         ties[main] = max(_LASTING_TIE, ties.get(main, 0.0))
     return ties
-
-
-def terminate(economy: Economy, contract: ComputeContract, fee_usd: int, reason: str) -> None:
-    """The lab leaves a contract for its fee; unused prepaid credit pays part of it."""
-    market = economy.market
-    credit = market.ledger.claim_usd(
-        Account.PREPAID, contract.lab, contract.cloud, contract.contract_id
-    )
-    used = min(credit, fee_usd)
-    market.ledger.draw_prepaid(
-        contract.lab, contract.cloud, used, "termination_fee", contract.contract_id
-    )
-    market.bill(contract.lab, contract.cloud, fee_usd - used, "termination_fee")
-    rest = credit - used
-    market.bill(contract.cloud, contract.lab, rest, "deposit_refund", contract.contract_id)
-    market.book.end(contract, market.month, DealStatus.ENDED, f"terminated: {reason}")
-    market.event(
-        "contract_terminated",
-        contract.lab,
-        contract.cloud,
-        fee_usd,
-        f"{contract.lab} leaves {contract.h100e:,.0f} {contract.workload} H100e at "
-        f"{contract.cloud} ({reason}) for a fee of ${fee_usd / 1e6:,.0f}M",
-        contract_id=contract.contract_id,
-        fee_usd=fee_usd,
-        reason=reason,
-    )
-
-
-def expire_contracts(economy: Economy) -> None:
-    """Contracts whose term is over leave the books (phase 2)."""
-    market = economy.market
-    for contract in [c for live in market.book.by_lab.values() for c in live]:
-        if contract.end <= market.month:
-            credit = market.ledger.claim_usd(
-                Account.PREPAID, contract.lab, contract.cloud, contract.contract_id
-            )
-            market.bill(
-                contract.cloud, contract.lab, credit, "deposit_refund", contract.contract_id
-            )
-            market.book.end(contract, market.month, DealStatus.ENDED, "term over")
-            market.event(
-                "contract_ended",
-                contract.lab,
-                contract.cloud,
-                text=f"{contract.lab}'s contract for {contract.h100e:,.0f} {contract.workload} "
-                f"H100e at {contract.cloud} ends",
-                contract_id=contract.contract_id,
-            )
-
-
-def _megawatts(cloud: Cloud, maker: str, workload: str, h100e: float) -> float:
-    """Power that a contract takes on the cloud's present chips of a maker."""
-    density = cloud.families[maker].per_mw(workload)
-    return h100e / density if density > 0 else 0.0
-
-
-def _future_mw(cloud: Cloud) -> dict[str, float]:
-    """Megawatts of each family that are uncommitted when a new contract would be at full ramp."""
-    if not cloud.families:
-        return {}
-    market = cloud.market
-    rules = market.rules.world.bargaining
-    later = market.month + rules.delivery_horizon_months
-    coming = sum(p.mw for p in cloud.projects if p.due <= later)
-    room = max(0.0, cloud.energised_mw + coming - cloud.used_mw)
-    # chips ordered and those it will order within its usual rate, as far as power allows
-    shares = cloud.maker_shares()
-    months = max(0, rules.delivery_horizon_months - 4)
-    ordered = cloud.pipeline_h100e() + cloud.gate * months * cloud.smoothed_order
-    sold = dict.fromkeys(cloud.families, 0.0)
-    for contract in market.book.of_cloud(cloud.name):
-        if contract.maker in sold:
-            peak = contract.h100e_at(later) or contract.h100e_at(market.month + 3)
-            if peak > 0:
-                sold[contract.maker] += _megawatts(cloud, contract.maker, contract.workload, peak)
-    captive = 0.85 * cloud.captive_h100e / cloud.used_mw / max(1e-9, cloud.h100e_per_mw)
-    future = {}
-    for maker, family in cloud.families.items():
-        density = 0.5 * (family.training_h100e + family.inference_h100e) / family.mw
-        share = shares.get(maker, 0.0)
-        mix = market.mixes.get(maker)
-        # new chips do more per megawatt than the family's mean
-        density_of_new = 1000 / mix.kw_per_h100e if mix else density
-        added = min(share * ordered / density_of_new, room * max(share, 0.05))
-        gain = density_of_new / density
-        future[maker] = max(0.0, family.mw * (1 - captive) + added * gain - sold[maker])
-    return future
