@@ -1,4 +1,4 @@
-"""Equity rounds of labs and neoclouds: term sheet with a lead, book-building, tranches; marks and mood."""
+"""Equity rounds: term sheet with a lead, book-building, tranches; marks and mood."""
 
 from __future__ import annotations
 
