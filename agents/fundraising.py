@@ -99,6 +99,7 @@ class CapitalMarket:
             funds / burn if burn > 0 else NO_BURN_RUNWAY_MONTHS,
             burn,
             lab.valuation_usd,
+            lab.last_post_money_usd,
             lab.months_since_round,
             market.mood,
         )

@@ -14,6 +14,7 @@ class FinancingView(NamedTuple):
     runway_months: float
     burn_usd_per_month: float
     valuation_usd: float
+    last_post_money_usd: float
     months_since_round: int
     mood: float
 
@@ -34,10 +35,19 @@ class RunwayTrigger:
     quarters: float = parameter(6, 1, 20, "quarters", "of burn that a round should pay")
     smallest_share: float = parameter(0.06, 0, 0.5, "share", "of its value, smallest round")
     pause_months: int = parameter(4, 0, 36, "months", "between rounds at least")
+    courted_months: int = parameter(18, 0, 120, "months", "after a round in which it may be courted")
+    courted_ratio: float = parameter(2.0, 1, 20, "", "of its value to the last that it accepts")
 
     def raise_usd(self, view: FinancingView, maximum_dilution: float) -> float:
-        """The smaller of what the burn asks for and what dilution allows."""
-        if view.runway_months >= self.trigger_months:
+        """The smaller of what the burn asks for and what dilution allows.
+
+        A firm that is worth far more than at its last round takes money it does not need yet.
+        """
+        courted = (
+            view.months_since_round >= self.courted_months
+            and view.valuation_usd >= self.courted_ratio * view.last_post_money_usd
+        )
+        if view.runway_months >= self.trigger_months and not courted:
             return 0.0
         if view.months_since_round < self.pause_months:
             return 0.0
