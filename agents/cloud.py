@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from math import exp
+from operator import attrgetter
 from typing import ClassVar, NamedTuple
 
 import mesa
@@ -34,6 +35,9 @@ class Family(NamedTuple):
         """H100e of a workload that a megawatt gives."""
         h100e = self.training_h100e if workload == "training" else self.inference_h100e
         return h100e / self.mw if self.mw > 0 else 0.0
+
+
+_by_due = attrgetter("due", "promised", "mw")
 
 
 class PowerProject:
@@ -108,6 +112,11 @@ class Cloud(Firm):
         self._new_usd = self._new_kw = 0.0  # price and power of an H100e ordered so
         self._shares_at = market.mixes  # the chips on offer for which these hold
 
+    def follow(self, spec: schema.Firm) -> None:
+        """Take the entry in force; neoclouds own chips alone, their halls are rented."""
+        super().follow(spec)
+        self.leases = self.spec.kind == "neocloud"
+
     def open_books(self) -> None:
         """Bring cash and the opening plant at a market price."""
         super().open_books()
@@ -129,11 +138,6 @@ class Cloud(Firm):
         return power.neocloud_lead_months
 
     @property
-    def leases(self) -> bool:
-        """Whether data centres are rented rather than built: neoclouds own chips alone."""
-        return self.spec.kind == "neocloud"
-
-    @property
     def capital_budget_usd(self) -> float:
         """What a month's investment may cost: parent's money, inflow, spare cash over a year."""
         inflow = max(0.0, -self.mean_outflow_usd)
@@ -143,7 +147,7 @@ class Cloud(Firm):
     @property
     def plant_usd(self) -> int:
         """Book value of chips and data centres."""
-        return self.market.ledger.books[self.name][Account.PROPERTY]
+        return self.row[Account.PROPERTY]
 
     def energise(self) -> None:
         """Power projects that are due come on line, or slip (phase 2 of the month)."""
@@ -172,9 +176,7 @@ class Cloud(Firm):
             if not self.leases:
                 shell = project.mw * power.shell_cost_usd_per_mw
                 market.bill(self.name, WORLD, shell, "data_centre")
-        self.projects = sorted(
-            (p for p in self.projects if p.due >= 0), key=lambda p: (p.due, p.promised, p.mw)
-        )
+        self.projects = sorted([p for p in self.projects if p.due >= 0], key=_by_due)
 
     def receive_chips(self, units: dict[str, float]) -> None:
         """Chips delivered wait for power."""
@@ -243,8 +245,8 @@ class Cloud(Firm):
     def pipeline_h100e(self) -> float:
         """Chips ordered and not installed, blended H100e."""
         chips = self.market.catalogue.chips
-        waiting = sum(n * chips[c].h100e for c, n in sorted(self.waiting.items()))
-        return waiting + sum(order.left_h100e for order in self.orders)
+        waiting = sum([n * chips[c].h100e for c, n in sorted(self.waiting.items())])
+        return waiting + sum([order.left_h100e for order in self.orders])
 
     # -- buying -------------------------------------------------------------------------------
 

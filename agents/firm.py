@@ -43,6 +43,7 @@ class Firm(mesa.Agent):
         self.name = spec.name
         self.group = spec.group or spec.name
         self.kind: str = getattr(spec, "kind", "")
+        self.row = market.ledger.books[self.name]  # its balances, by account
         self.status = Status.HEALTHY
         self.cap_table = CapTable({WORLD: 1_000_000_000})
         self.purse_usd = 0.0  # parent funding not drawn yet
@@ -73,6 +74,7 @@ class Firm(mesa.Agent):
     def follow(self, spec: schema.Firm) -> None:
         """Take the scenario entry in force from now on, strategies included."""
         self.spec = spec
+        self.backed = spec.parent_funding_usd_per_year > 0  # a parent outside the model pays
         for decision in decisions(self.role):
             setattr(self, f"{decision}_rule", make(self.role, decision, getattr(spec, decision)))
 
@@ -84,27 +86,24 @@ class Firm(mesa.Agent):
     @property
     def cash_usd(self) -> int:
         """Cash at hand, US dollars."""
-        return self.market.ledger.books[self.name][Account.CASH]
+        return self.row[Account.CASH]
 
     @property
     def debt_usd(self) -> int:
         """Loans outstanding, US dollars."""
-        return -self.market.ledger.books[self.name][Account.DEBT]
+        return -self.row[Account.DEBT]
 
     @property
-    def alive(self) -> bool:
-        """Whether the firm still trades."""
-        return self.status is not Status.DEFAULTED
+    def status(self) -> Status:
+        """How close the firm is to default."""
+        return self._status
 
-    @property
-    def frozen(self) -> bool:
-        """Whether distress forbids new commitments."""
-        return self.status in (Status.DISTRESS, Status.CURE, Status.DEFAULTED)
-
-    @property
-    def backed(self) -> bool:
-        """Whether a parent outside the model pays."""
-        return self.spec.parent_funding_usd_per_year > 0
+    @status.setter
+    def status(self, status: Status) -> None:
+        self._status = status
+        self.alive = status is not Status.DEFAULTED  # it still trades
+        # distress forbids new commitments
+        self.frozen = status in (Status.DISTRESS, Status.CURE, Status.DEFAULTED)
 
     @property
     def mean_outflow_usd(self) -> float:

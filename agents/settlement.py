@@ -23,8 +23,7 @@ def settle(economy: Economy) -> None:
         by_payer.setdefault(payer, []).append((payer, payee, usd, purpose, ref))
     market.bills = {}
     arrears = _arrears(economy)
-    for bill in by_payer.pop(WORLD, ()):
-        ledger.pay(bill)
+    ledger.pay_all(by_payer.pop(WORLD, ()))
     pending = {
         name: sum([bill[2] for bill in bills]) + sum(u for _, u in arrears.get(name, ()))
         for name, bills in sorted(by_payer.items())
@@ -37,8 +36,7 @@ def settle(economy: Economy) -> None:
         paying = False
         for name, total in list(pending.items()):
             if ledger.cash_usd(name) >= total:
-                for bill in by_payer.get(name, ()):
-                    ledger.pay(bill)
+                ledger.pay_all(by_payer.get(name, ()))
                 for claim, usd in arrears.get(name, ()):
                     ledger.redeem(claim, usd, claim.ref)
                 del pending[name]

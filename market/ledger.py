@@ -218,6 +218,25 @@ class Ledger:
         self._exchange(purpose, amount, payer, debit, _CASH, payee, _CASH, credit)
         self.flows[payer, payee, purpose] += amount
 
+    def pay_all(self, bills: Iterable[Due]) -> None:
+        """Settle bills in cash; those that are plain expense and income, the bulk, at once."""
+        month, books, flows, enter = self.month, self.books, self.flows, self.journal.append
+        for bill in bills:
+            payer, payee, amount, purpose, _ = bill
+            if purpose in _BOOKED_AS or payer in self.closed or payee in self.closed:
+                self.pay(bill)
+            elif amount:
+                row = books[payer]
+                row[_EXPENSE] += amount
+                row[_CASH] -= amount
+                row = books[payee]
+                row[_CASH] += amount
+                row[_INCOME] -= amount
+                self.expense[payer][purpose] += amount
+                self.income[payee][purpose] += amount
+                flows[payer, payee, purpose] += amount
+                enter((month, purpose, amount, payer, _EXPENSE, _CASH, payee, _CASH, _INCOME))
+
     def defer(self, bill: Due) -> None:
         """Book a bill that is not paid when due: payable and receivable."""
         payer, payee, amount, purpose, _ = bill

@@ -29,6 +29,9 @@ def as_table(name: str, rows: Sequence[Sequence[Any]]) -> pa.Table:
 
 def plain(value: Any) -> Any:
     """Round floats of an event's details: readers want six digits, not seventeen."""
+    kind = type(value)
+    if kind is str or kind is int or kind is bool:
+        return value
     if isinstance(value, float):
         return float(f"{value:.6g}")
     if isinstance(value, dict):
