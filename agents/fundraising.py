@@ -110,6 +110,9 @@ class CapitalMarket:
         access = 1 - (1 - funding.access_hazard_per_month) ** urgency
         if market.draws.uniform("access", lab.name, month=market.month) < access:
             self._negotiate(economy, lab, amount)
+        elif lab.frozen:  # whoever can wait asks again; for a firm in distress it is news
+            _record(economy, lab, "", amount, "round_failed", "NO_LEAD", {},
+                    "nobody leads it this month")  # fmt: skip
 
     def _negotiate(self, economy: Economy, lab: Lab | Cloud, amount: int) -> None:
         market = economy.market

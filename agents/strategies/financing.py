@@ -35,7 +35,7 @@ class RunwayTrigger:
     quarters: float = parameter(6, 1, 20, "quarters", "of burn that a round should pay")
     smallest_share: float = parameter(0.06, 0, 0.5, "share", "of its value, smallest round")
     pause_months: int = parameter(4, 0, 36, "months", "between rounds at least")
-    courted_months: int = parameter(18, 0, 120, "months", "after a round in which it may be courted")
+    courted_months: int = parameter(18, 0, 120, "months", "after a round, before it is courted")
     courted_ratio: float = parameter(2.0, 1, 20, "", "of its value to the last that it accepts")
 
     def raise_usd(self, view: FinancingView, maximum_dilution: float) -> float:
