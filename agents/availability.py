@@ -18,7 +18,7 @@ def future_mw(cloud: Cloud) -> dict[str, float]:
     market = cloud.market
     rules = market.rules.world.bargaining
     later = market.month + rules.delivery_horizon_months
-    coming = sum(p.mw for p in cloud.projects if p.due <= later)
+    coming = sum([p.mw for p in cloud.projects if p.due <= later])
     room = max(0.0, cloud.energised_mw + coming - cloud.used_mw)
     # chips ordered and those it will order within its usual rate, as far as power allows
     shares = cloud.maker_shares()

@@ -47,7 +47,7 @@ def _ship(economy: Economy, maker: Chipmaker) -> None:
     granted = ration(production, due, weights)
     shares = market.mixes[maker.name].shares
     units = {chip.name: share / chip.h100e for chip, share in shares}  # to an H100e
-    cost = sum(units[chip.name] * chip.unit_cost_usd for chip, _ in shares)
+    cost = sum([units[chip.name] * chip.unit_cost_usd for chip, _ in shares])
     for order in maker.orders:  # first come, first served within a buyer
         h100e = min(order.left_h100e, granted[order.buyer])
         if h100e > 0:
@@ -134,7 +134,7 @@ def _affordable_h100e(cloud: Cloud, wanted: float) -> float:
     price = cloud.chip_usd_per_h100e()
     if wanted <= 0 or price <= 0:
         return 0.0
-    open_orders = sum(o.left_h100e * o.price_usd_per_h100e - o.deposit_usd for o in cloud.orders)
+    open_orders = sum([o.left_h100e * o.price_usd_per_h100e - o.deposit_usd for o in cloud.orders])
     if cloud.backed:
         budget = _CHIP_BUDGET_SHARE * cloud.capital_budget_usd
         return min(wanted, max(0.0, _ORDER_MONTHS * budget - open_orders) / price)

@@ -41,7 +41,7 @@ class Chipmaker(Firm):
     @property
     def backlog_h100e(self) -> float:
         """Ordered and not shipped."""
-        return sum(order.left_h100e for order in self.orders)
+        return sum([order.left_h100e for order in self.orders])
 
     def capacity_h100e(self) -> float:
         """What packaging capacity allows this month, blended H100e."""

@@ -121,7 +121,7 @@ class Cloud(Firm):
         """Bring cash and the opening plant at a market price."""
         super().open_books()
         catalogue = self.market.catalogue.chips
-        chips = sum(0.6 * n * catalogue[c].price_usd for c, n in sorted(self.fleet.items()))
+        chips = sum([0.6 * n * catalogue[c].price_usd for c, n in sorted(self.fleet.items())])
         shell = self.market.rules.world.power.shell_cost_usd_per_mw
         plant = 0.0 if self.leases else 0.7 * self.energised_mw * shell
         self.market.ledger.open_books(self.name, round(chips + plant))
@@ -224,8 +224,8 @@ class Cloud(Firm):
             row[1] += units * chip.training_h100e
             row[2] += units * chip.inference_h100e
         self.families = {maker: Family(*row) for maker, row in totals.items()}
-        self.used_mw = sum(f.mw for f in self.families.values())
-        both = sum(f.training_h100e + f.inference_h100e for f in self.families.values())
+        self.used_mw = sum([f.mw for f in self.families.values()])
+        both = sum([f.training_h100e + f.inference_h100e for f in self.families.values()])
         self.h100e = 0.5 * both
 
     @property
@@ -256,8 +256,8 @@ class Cloud(Firm):
         if self._shares_at is not mixes:
             self._shares_at = mixes
             self._shares = shares = self._tilted_shares()
-            self._new_usd = sum(w * mixes[m].price_usd_per_h100e for m, w in shares.items())
-            self._new_kw = sum(w * mixes[m].kw_per_h100e for m, w in shares.items()) or 1.55
+            self._new_usd = sum([w * mixes[m].price_usd_per_h100e for m, w in shares.items()])
+            self._new_kw = sum([w * mixes[m].kw_per_h100e for m, w in shares.items()]) or 1.55
         return self._shares
 
     def chip_kw_per_h100e(self) -> float:
@@ -330,7 +330,7 @@ class Cloud(Firm):
 
     def committed_funds_usd(self) -> float:
         """Undrawn part of committed loans and tranches due on dates, US dollars."""
-        undrawn = 0 if self.facility_frozen else sum(x.undrawn_usd for x in self.loans)
+        undrawn = 0 if self.facility_frozen else sum([x.undrawn_usd for x in self.loans])
         return undrawn + self.funds_due_usd
 
     @property

@@ -30,9 +30,11 @@ def _serve(economy: Economy, cloud: Cloud) -> None:
     _deliver_contracts(economy, cloud, economy.market.month)
     free = {m: f.mw - cloud.free_mw.get(m, 0.0) for m, f in cloud.families.items()}
     blended = sum(
-        free[m] / f.mw * 0.5 * (f.training_h100e + f.inference_h100e)
-        for m, f in cloud.families.items()
-        if f.mw > 0
+        [
+            free[m] / f.mw * 0.5 * (f.training_h100e + f.inference_h100e)
+            for m, f in cloud.families.items()
+            if f.mw > 0
+        ]
     )
     cloud.captive_served_h100e = min(cloud.captive_h100e, blended)
     left = 1 - cloud.captive_served_h100e / blended if blended > 0 else 0.0
@@ -47,7 +49,7 @@ def open_rentals(economy: Economy) -> None:
         _serve(economy, cloud)
     _split_pools(economy, clouds)
     for workload, book in market.rental.items():
-        book.calibrate(market.rules.world.renters, sum(c.pool[workload] for c in clouds))
+        book.calibrate(market.rules.world.renters, sum([c.pool[workload] for c in clouds]))
 
 
 def _deliver_contracts(economy: Economy, cloud: Cloud, month: int) -> None:
@@ -100,7 +102,7 @@ def rent(economy: Economy) -> None:
     clouds = [c for c in economy.living_clouds() if c.spec.sells]
     _split_pools(economy, clouds)
     for workload in WORKLOADS:
-        pool = sum(c.pool[workload] for c in clouds)
+        pool = sum([c.pool[workload] for c in clouds])
         book = market.rental[workload]
         if market.month > 0:
             book.advance(market.rules, market.draws, market.month, market.mood)
@@ -114,8 +116,8 @@ def rent(economy: Economy) -> None:
         _measure_use(economy, cloud)
         if cloud.spec.sells:
             cloud.review_prices()
-    installed = sum(c.used_mw for c in economy.living_clouds())
-    sold = sum(c.sold_mw for c in economy.living_clouds())
+    installed = sum([c.used_mw for c in economy.living_clouds()])
+    sold = sum([c.sold_mw for c in economy.living_clouds()])
     market.utilisation = sold / installed if installed > 0 else 1.0
 
 
@@ -148,7 +150,7 @@ def _rent_reserved(economy: Economy, clouds: list[Cloud], workload: str, pool: f
             cloud.reserved[workload] = 0.0
         return
     market.mean_premium = (
-        sum(c.pool[workload] * c.spec.brand_premium for c in clouds) / pool
+        sum([c.pool[workload] * c.spec.brand_premium for c in clouds]) / pool
     ) or 1.0
     rows = market.recorder.rows["prices"]
     for cloud in clouds:
@@ -168,25 +170,20 @@ def _clear_spot(economy: Economy, clouds: list[Cloud], workload: str) -> None:
     renters = market.rules.world.renters
     book = market.rental[workload]
     offers: list[Offer] = []
+    low = renters.spot_floor_share
+    step = (renters.spot_full_offer_share - low) / _RESERVE_STEPS
     for cloud in clouds:
         idle = (cloud.pool[workload] - cloud.reserved[workload]) * renters.spot_friction
         if idle <= 0:
             continue
         scale = cloud.pricing_rule.reserve_scale(cloud.pricing_view(workload))
-        low = renters.spot_floor_share
-        step = (renters.spot_full_offer_share - low) / _RESERVE_STEPS
-        offers.extend(
-            Offer(
-                cloud.name,
-                idle / _RESERVE_STEPS,
-                scale * market.user_cost * (low + step * (k + 0.5)),
-            )
-            for k in range(_RESERVE_STEPS)
-        )
+        for k in range(_RESERVE_STEPS):
+            reserve = scale * market.user_cost * (low + step * (k + 0.5))
+            offers.append(Offer(cloud.name, idle / _RESERVE_STEPS, reserve))
     bids: list[Bid] = []
+    floor = 0.3 * renters.spot_floor_share * market.user_cost
     for lab in economy.living_labs():
         if lab.sublet[workload] > 0:
-            floor = 0.3 * renters.spot_floor_share * market.user_cost
             offers.append(Offer(lab.name, lab.sublet[workload], floor))
         bids.extend(_spot_bids(lab, workload))
     on_spot = 1 - renters.reserved_share
@@ -194,7 +191,7 @@ def _clear_spot(economy: Economy, clouds: list[Cloud], workload: str) -> None:
     result = clear(
         offers,
         bids,
-        lambda price: book.demand_h100e(renters, price, factor),
+        book.demand(renters, factor),
         renters.spot_price_cap_usd_per_h100e_hour,
     )
     book.spot_price = max(0.01, result.price)
@@ -280,7 +277,7 @@ def bill_contracts(economy: Economy) -> None:
     market = economy.market
     for lab in economy.living_labs():
         lab.compute_cost_usd += sum(
-            _bill_contract(economy, lab, c) for c in market.book.of_lab(lab.name)
+            [_bill_contract(economy, lab, c) for c in market.book.of_lab(lab.name)]
         )
 
 

@@ -52,7 +52,7 @@ class CapitalMarket:
     def run(self, economy: Economy) -> None:
         """Mood, marks, tranches that fall due, and rounds (phase 7 of the month)."""
         market = economy.market
-        market.sentiment.growth_news(sum(lab.recurring_usd[-1] for lab in economy.living_labs()))
+        market.sentiment.growth_news(sum([lab.recurring_usd[-1] for lab in economy.living_labs()]))
         market.sentiment.advance(market.rules, market.draws, market.month)
         self._pay_tranches(economy)
         for firm in issuers(economy):

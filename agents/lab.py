@@ -95,7 +95,7 @@ class Lab(Firm):
         self.usage_log = demand.usage_persistence * self.usage_log + 0.03 * noise
         if jump < demand.usage_jump_probability:
             self.usage_log += demand.usage_jump_log
-        served = sum(self.share[s] * units[s] for s in SEGMENTS)
+        served = sum([self.share[s] * units[s] for s in SEGMENTS])
         per_h100e = market.world.service_usd_per_h100e_month(market.rules)
         need = exp(self.usage_log) * served / per_h100e
         if self.need_h100e > 0 and need > 0:
@@ -118,7 +118,7 @@ class Lab(Firm):
         self.serving_share = min(1.0, inference / total) if total > 0 else 1.0
         self.unmet_share = 1 - fill
         self.unmet_months = self.unmet_months + 1 if self.unmet_share > 0.02 else 0
-        revenue = fill * self.price_index * sum(self.share[s] * units[s] for s in SEGMENTS)
+        revenue = fill * self.price_index * sum([self.share[s] * units[s] for s in SEGMENTS])
         market.bill(WORLD, self.name, revenue, "services")
         decay = market.rules.world.technology.capability_decay_per_month
         effective = training * exp(market.world.efficiency_log)
@@ -205,7 +205,7 @@ class Lab(Firm):
     def committed_h100e(self, workload: str, month: int) -> float:
         """Capacity under contract in a month."""
         live = self.market.book.by_lab.get(self.name, ())
-        return sum(c.h100e_at(month) for c in live if c.workload == workload)
+        return sum([c.h100e_at(month) for c in live if c.workload == workload])
 
     def wanted_h100e(self, workload: str) -> float:
         """Additional capacity that it asks the market for; 0 for none."""

@@ -53,12 +53,12 @@ def _rate_customers(economy: Economy, cloud: Cloud) -> None:
 def _ask_for_facility(economy: Economy, cloud: Cloud) -> None:
     market = economy.market
     credit = market.rules.world.credit
-    coming = sum(o.left_h100e * o.price_usd_per_h100e - o.deposit_usd for o in cloud.orders)
+    coming = sum([o.left_h100e * o.price_usd_per_h100e - o.deposit_usd for o in cloud.orders])
     rate = market.world.base_rate_per_year + market.world.spread_per_year(
         market.rules, cloud.customer_rating, market.mood
     )
     share = cloud.advance_share = _advance_share(cloud, rate)
-    undrawn = sum(x.undrawn_usd for x in cloud.loans if market.month < x.draw_until)
+    undrawn = sum([x.undrawn_usd for x in cloud.loans if market.month < x.draw_until])
     if undrawn > 0.5 * share * coming:
         return  # half of what is on order is financed: no need to go to market again
     need = _FACILITY_COVER * share * coming - undrawn
@@ -112,7 +112,7 @@ def _advance_share(cloud: Cloud, rate: float) -> float:
     market = cloud.market
     rules = market.rules.world
     mixes = [(w, market.mixes[m]) for m, w in cloud.maker_shares().items()]
-    price = sum(w * mix.price_usd_per_h100e for w, mix in mixes)
+    price = sum([w * mix.price_usd_per_h100e for w, mix in mixes])
     if price <= 0:
         return 0.0
     leverage = cloud.debt_usd / cloud.plant_usd if cloud.plant_usd > 0 else 1.0
@@ -220,9 +220,11 @@ def _test_covenants(economy: Economy, cloud: Cloud) -> None:
     ltv = loan_to_value(cloud.debt_usd, round(value))
     bills = [x for x in cloud.loans if x.outstanding_usd > 0]
     service = sum(
-        annuity_payment_usd(x.outstanding_usd, x.rate_per_year, max(1, x.end - market.month))
-        for x in bills
-        if market.month >= x.draw_until
+        [
+            annuity_payment_usd(x.outstanding_usd, x.rate_per_year, max(1, x.end - market.month))
+            for x in bills
+            if market.month >= x.draw_until
+        ]
     )
     cover = debt_service_cover(round(service - cloud.mean_outflow_usd), round(service))
     breach = ltv > credit.maximum_loan_to_value or cover < credit.minimum_debt_service_cover

@@ -89,7 +89,7 @@ class Procurement:
         self._views.clear()
         clouds = economy.living_clouds()
         for workload in WORKLOADS:
-            self._spot_depth[workload] = sum(c.spot_sold[workload] for c in clouds) or 1.0
+            self._spot_depth[workload] = sum([c.spot_sold[workload] for c in clouds]) or 1.0
             asked = []
             for cloud in clouds:
                 view = cloud.pricing_view(workload, anchor=True)

@@ -19,7 +19,7 @@ def firm_rows(economy: Economy) -> list[tuple[Any, ...]]:
     market = economy.market
     month, date = market.month, market.dates[market.month]
     totals = {
-        role: sum(f.revenue_usd for f in firms) or 1
+        role: sum([f.revenue_usd for f in firms]) or 1
         for role, firms in (
             ("labs", economy.labs.values()),
             ("clouds", economy.clouds.values()),
@@ -53,8 +53,8 @@ def _row(economy: Economy, firm: Firm, month: int, date: str, total: int) -> tup
         suppliers = _suppliers(firm)
         arr = round(firm.arr_usd) if firm.alive else 0
     elif isinstance(firm, Cloud):
-        training = sum(f.training_h100e for f in firm.families.values())
-        inference = sum(f.inference_h100e for f in firm.families.values())
+        training = sum([f.training_h100e for f in firm.families.values()])
+        inference = sum([f.inference_h100e for f in firm.families.values()])
         sold = dict.fromkeys(WORKLOADS, 0.0)
         owed = 0.0
         for c in economy.market.book.of_cloud(firm.name):
@@ -111,20 +111,20 @@ def month_row(economy: Economy, units: dict[str, float]) -> tuple[Any, ...]:
     market = economy.market
     labs, clouds = economy.living_labs(), economy.living_clouds()
     spot = {w: market.rental[w] for w in WORKLOADS}
-    weight = {w: 1e-9 + sum(c.spot_sold[w] for c in clouds) for w in WORKLOADS}
-    spot_price = sum(spot[w].spot_price * weight[w] for w in WORKLOADS) / sum(weight.values())
+    weight = {w: 1e-9 + sum([c.spot_sold[w] for c in clouds]) for w in WORKLOADS}
+    spot_price = sum([spot[w].spot_price * weight[w] for w in WORKLOADS]) / sum(weight.values())
     installed = {
-        "training": sum(f.training_h100e for c in clouds for f in c.families.values()),
-        "inference": sum(f.inference_h100e for c in clouds for f in c.families.values()),
+        "training": sum([f.training_h100e for c in clouds for f in c.families.values()]),
+        "inference": sum([f.inference_h100e for c in clouds for f in c.families.values()]),
     }
-    contracted = {w: sum(lab.got[w] for lab in labs) for w in WORKLOADS}
-    rented = {w: sum(c.reserved[w] + c.spot_sold[w] for c in clouds) for w in WORKLOADS}
-    pool = {w: sum(c.pool[w] for c in clouds) for w in WORKLOADS}
+    contracted = {w: sum([lab.got[w] for lab in labs]) for w in WORKLOADS}
+    rented = {w: sum([c.reserved[w] + c.spot_sold[w] for c in clouds]) for w in WORKLOADS}
+    pool = {w: sum([c.pool[w] for c in clouds]) for w in WORKLOADS}
     sold = {w: contracted[w] + rented[w] for w in WORKLOADS}
-    used = sum(c.used_mw for c in clouds)
-    sold_mw = sum(c.sold_mw for c in clouds)
-    need = sum(lab.need_h100e for lab in labs)
-    unmet = sum(lab.need_h100e * lab.unmet_share for lab in labs) / need if need > 0 else 0.0
+    used = sum([c.used_mw for c in clouds])
+    sold_mw = sum([c.sold_mw for c in clouds])
+    need = sum([lab.need_h100e for lab in labs])
+    unmet = sum([lab.need_h100e * lab.unmet_share for lab in labs]) / need if need > 0 else 0.0
     flows = market.ledger.flows
     paid: dict[str, int] = {}
     strategic = 0
@@ -133,22 +133,22 @@ def month_row(economy: Economy, units: dict[str, float]) -> tuple[Any, ...]:
             paid[purpose] = paid.get(purpose, 0) + usd
             if purpose == "equity" and payer not in economy.investors:
                 strategic += usd
-    hyper = sum(c.capex_usd for c in economy.clouds.values() if c.spec.kind == "hyperscaler")
-    capex = sum(c.capex_usd for c in economy.clouds.values())
-    signed = sum(c.remaining_usd(c.start) for c in market.signed_this_month)
+    hyper = sum([c.capex_usd for c in economy.clouds.values() if c.spec.kind == "hyperscaler"])
+    capex = sum([c.capex_usd for c in economy.clouds.values()])
+    signed = sum([c.remaining_usd(c.start) for c in market.signed_this_month])
     return (
         market.month, market.date, spot_price, _contract_price(economy),
         _list_price(economy), spot["training"].spot_price, spot["inference"].spot_price,
         installed["training"], installed["inference"], used,
-        contracted["training"], contracted["inference"], sum(c.contract_mw for c in clouds),
+        contracted["training"], contracted["inference"], sum([c.contract_mw for c in clouds]),
         sold["training"], sold["inference"], sold_mw,
         max(0.0, pool["training"] - rented["training"]),
         max(0.0, pool["inference"] - rented["inference"]), max(0.0, used - sold_mw),
-        sum(c.promised_mw for c in clouds), sum(c.energised_this_month_mw for c in clouds),
+        sum([c.promised_mw for c in clouds]), sum([c.energised_this_month_mw for c in clouds]),
         sold_mw / used if used > 0 else None, unmet, sum(units.values()), need,
-        sum(f.revenue_usd for f in economy.labs.values()),
-        sum(f.revenue_usd for f in economy.clouds.values()),
-        sum(f.revenue_usd for f in economy.chipmakers.values()),
+        sum([f.revenue_usd for f in economy.labs.values()]),
+        sum([f.revenue_usd for f in economy.clouds.values()]),
+        sum([f.revenue_usd for f in economy.chipmakers.values()]),
         capex, hyper, paid.get("equity", 0), strategic, paid.get("loan_draw", 0),
         paid.get("parent_funding", 0), round(signed), 0, market.mood,
         market.world.base_rate_per_year, market.defaults, market.switches,
@@ -162,7 +162,7 @@ def month_row(economy: Economy, units: dict[str, float]) -> tuple[Any, ...]:
 def _hhi(values: list[int]) -> float | None:
     """Herfindahl-Hirschman index of revenues, 0..1."""
     total = sum(values)
-    return sum((v / total) ** 2 for v in values) if total > 0 else None
+    return sum([(v / total) ** 2 for v in values]) if total > 0 else None
 
 
 def _supplier_hhi(economy: Economy) -> float | None:
@@ -172,7 +172,7 @@ def _supplier_hhi(economy: Economy) -> float | None:
         for contract in economy.market.book.of_cloud(cloud.name):
             delivered[cloud.group] = delivered.get(cloud.group, 0.0) + contract.delivered_h100e
     total = sum(delivered.values())
-    return sum((v / total) ** 2 for v in delivered.values()) if total > 0 else None
+    return sum([(v / total) ** 2 for v in delivered.values()]) if total > 0 else None
 
 
 def _contract_price(economy: Economy) -> float:

@@ -14,9 +14,9 @@ def ask_users(economy: Economy) -> dict[str, float]:
     world = market.world
     labs = economy.living_labs()
     for segment in SEGMENTS:
-        weight = sum(lab.share[segment] for lab in labs)
+        weight = sum([lab.share[segment] for lab in labs])
         if weight > 0:
-            logs = sum(lab.share[segment] * log(lab.price_index) for lab in labs)
+            logs = sum([lab.share[segment] * log(lab.price_index) for lab in labs])
             world.price_index[segment] = exp(logs / weight)
     units = {s: world.demand_units(market.rules, s, market.month) for s in SEGMENTS}
     for lab in labs:
@@ -59,5 +59,5 @@ def open_shares(economy: Economy) -> None:
     for lab in labs:
         lab.training_stock = max(1.0, 8 * lab.committed_h100e("training", 0))
         lab.got = {w: lab.committed_h100e(w, 0) for w in lab.got}
-        arr_usd = sum(getattr(lab.spec, f"{s}_arr_usd") for s in SEGMENTS)
+        arr_usd = sum([getattr(lab.spec, f"{s}_arr_usd") for s in SEGMENTS])
         lab.recurring_usd.append(round(arr_usd / 12))

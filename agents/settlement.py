@@ -25,12 +25,12 @@ def settle(economy: Economy) -> None:
     arrears = _arrears(economy)
     ledger.pay_all(by_payer.pop(WORLD, ()))
     pending = {
-        name: sum([bill[2] for bill in bills]) + sum(u for _, u in arrears.get(name, ()))
+        name: sum([bill[2] for bill in bills]) + sum([u for _, u in arrears.get(name, ())])
         for name, bills in sorted(by_payer.items())
     }
     for name in arrears:
         if name not in pending:
-            pending[name] = sum(u for _, u in arrears[name])
+            pending[name] = sum([u for _, u in arrears[name]])
     paying = True
     while paying and pending:
         paying = False
@@ -87,7 +87,7 @@ def clear(economy: Economy, name: str) -> int:
     if not ledger.balance_usd(name, Account.PAYABLES):
         return 0
     owed = ledger.owed_by(name, Account.RECEIVABLES)
-    total = sum(usd for _, usd in owed)
+    total = sum([usd for _, usd in owed])
     claims = dict(owed)
     paid = clear_arrears(ledger.cash_usd(name), claims)
     for claim, usd in paid.items():

@@ -49,14 +49,15 @@ class Catalogue:
             parts: tuple[tuple[Chip, float], ...] = ((newest, 1.0),)
         else:
             parts = ((launched[-2], 1 - ramp), (newest, ramp))
-        return Mix(
-            parts,
-            sum(w * c.price_usd * price_factor[c.name] / c.h100e for c, w in parts),
-            sum(w * c.kw / c.h100e for c, w in parts),
-            sum(w * c.packaging_slots / c.h100e for c, w in parts),
-            sum(w * c.training_h100e / c.h100e for c, w in parts),
-            sum(w * c.inference_h100e / c.h100e for c, w in parts),
-        )
+        price = kw = slots = training = inference = 0.0
+        for chip, weight in parts:
+            h100e = chip.h100e
+            price += weight * chip.price_usd * price_factor[chip.name] / h100e
+            kw += weight * chip.kw / h100e
+            slots += weight * chip.packaging_slots / h100e
+            training += weight * chip.training_h100e / h100e
+            inference += weight * chip.inference_h100e / h100e
+        return Mix(parts, price, kw, slots, training, inference)
 
 
 def user_cost_usd_per_h100e_hour(

@@ -83,7 +83,7 @@ class Market:
 
     def rent(self) -> float:
         """One-year price over both workloads, $/H100e-hour."""
-        return 0.5 * sum(book.contract_price for book in self.rental.values())
+        return 0.5 * sum([book.contract_price for book in self.rental.values()])
 
     def learn_rent_decline(self) -> None:
         """Owners and lenders learn how fast one-year prices fall (adaptive expectations)."""

@@ -10,6 +10,7 @@ from math import exp
 
 from ..scenarios.schema import Renters, Scenario
 from .randomness import Draws
+from .spot import Curve
 
 _LARGEST_RESERVED_SHARE = 0.8  # of rentable capacity on one-year terms
 _PRICE_RANGE_FLOOR = 0.01  # $/H100e-hour, keeps powers finite
@@ -61,12 +62,22 @@ class RentalBook:
         gap = renters.long_run_elasticity - renters.short_run_elasticity
         self.shift = (self.remembered_price / self.opening_price) ** -gap
 
-    def demand_h100e(self, renters: Renters, price: float, factor: float = 1.0) -> float:
-        """H100e wanted at a price by one-year and spot users together."""
+    def demand(self, renters: Renters, factor: float = 1.0) -> Curve:
+        """H100e wanted at a price by one-year and spot users together, this month."""
         scale = self.scale * self.shift * exp(self.growth_log + self.noise + self.mood_log)
-        relative = max(price, _PRICE_RANGE_FLOOR) / self.opening_price
-        h100e: float = factor * scale * relative**-renters.short_run_elasticity
+        wanted, opening_price = factor * scale, self.opening_price
+        exponent = -renters.short_run_elasticity
+
+        def h100e(price: float) -> float:
+            relative = (price if price > _PRICE_RANGE_FLOOR else _PRICE_RANGE_FLOOR) / opening_price
+            at_price: float = wanted * relative**exponent
+            return at_price
+
         return h100e
+
+    def demand_h100e(self, renters: Renters, price: float, factor: float = 1.0) -> float:
+        """H100e wanted at one price."""
+        return self.demand(renters, factor)(price)
 
     def reserve(self, renters: Renters, pool_h100e: float, factor: float) -> None:
         """Move one-year rentals towards what is wanted at the posted price, within the pool."""

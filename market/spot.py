@@ -62,8 +62,8 @@ def clear(
     if any(offer.h100e < 0.0 for offer in offers) or any(bid.h100e < 0.0 for bid in bids):
         raise ValueError("offers and bids cannot be negative")
     book = _Book(offers, bids, residual_demand, price_cap)
-    sold = dict.fromkeys(sorted(offer.seller for offer in offers), 0.0)
-    bought = dict.fromkeys(sorted(bid.buyer for bid in bids), 0.0)
+    sold = dict.fromkeys(sorted([offer.seller for offer in offers]), 0.0)
+    bought = dict.fromkeys(sorted([bid.buyer for bid in bids]), 0.0)
     if not book.asks:
         return Clearing(book.choke_price(), sold, bought, 0.0)
 
@@ -104,18 +104,20 @@ class _Book:
     ) -> None:
         self.cap = cap
         self.asks = sorted(
-            (reserve, seller, h100e)
-            for seller, h100e, reserve in offers
-            if h100e > 0.0 and reserve <= cap
+            [
+                (reserve, seller, h100e)
+                for seller, h100e, reserve in offers
+                if h100e > 0.0 and reserve <= cap
+            ]
         )
         self.wants = sorted(
-            (-min(limit, cap), buyer, h100e) for buyer, h100e, limit in bids if h100e > 0.0
+            [(-min(limit, cap), buyer, h100e) for buyer, h100e, limit in bids if h100e > 0.0]
         )
         self._curve = curve
         self._reserves = [ask[0] for ask in self.asks]
         self._limits = [want[0] for want in self.wants]
-        self._supply = [0.0, *accumulate(ask[2] for ask in self.asks)]
-        self._demand = [0.0, *accumulate(want[2] for want in self.wants)]
+        self._supply = [0.0, *accumulate([ask[2] for ask in self.asks])]
+        self._demand = [0.0, *accumulate([want[2] for want in self.wants])]
 
     def supply_below(self, price: float) -> float:
         return self._supply[bisect_left(self._reserves, price)]
@@ -130,13 +132,14 @@ class _Book:
         return self._demand[bisect_right(self._limits, -price)]
 
     def residual(self, price: float) -> float:
-        return max(0.0, self._curve(price))
+        h100e = self._curve(price)
+        return h100e if h100e > 0.0 else 0.0
 
     def crossing(self) -> float:
         """The lowest price at which the steps of supply cover what is wanted above it."""
         cheapest = self._reserves[0]
         steps = {*self._reserves, *(-minus for minus in self._limits), self.cap}
-        prices = sorted(price for price in steps if price >= cheapest)
+        prices = sorted([price for price in steps if price >= cheapest])
         low, high = 0, len(prices) - 1
         while low < high:
             middle = (low + high) // 2

@@ -120,7 +120,7 @@ class Sentiment:
         if s.shock != self._static_shock:
             self.shock(s.shock - self._static_shock)
             self._static_shock = s.shock
-        absorbed = sum(part for part, _ in self.shocks)
+        absorbed = sum([part for part, _ in self.shocks])
         self.shocks = [(part, left - 1) for part, left in self.shocks if left > 1]
         noise = s.noise_sd * draws.normal("sentiment", month=month)
         self.level = s.persistence * self.level + absorbed + s.news_weight * self.news + noise
