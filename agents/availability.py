@@ -24,15 +24,18 @@ def future_mw(cloud: Cloud) -> dict[str, float]:
     shares = cloud.maker_shares()
     months = max(0, rules.delivery_horizon_months - 4)
     ordered = cloud.pipeline_h100e() + cloud.gate * months * cloud.smoothed_order
-    sold = dict.fromkeys(cloud.families, 0.0)
+    families, soon = cloud.families, market.month + 3
+    sold = dict.fromkeys(families, 0.0)
     for contract in market.book.of_cloud(cloud.name):
-        if contract.maker in sold:
-            peak = contract.h100e_at(later) or contract.h100e_at(market.month + 3)
-            if peak > 0:
-                sold[contract.maker] += megawatts(cloud, contract.maker, contract.workload, peak)
+        maker = contract.maker
+        if maker in sold:
+            peak = contract.h100e_at(later) or contract.h100e_at(soon)
+            density = families[maker].per_mw(contract.workload)
+            if peak > 0 and density > 0:
+                sold[maker] += peak / density
     captive = 0.85 * cloud.captive_h100e / cloud.used_mw / max(1e-9, cloud.h100e_per_mw)
     future = {}
-    for maker, family in cloud.families.items():
+    for maker, family in families.items():
         density = 0.5 * (family.training_h100e + family.inference_h100e) / family.mw
         share = shares.get(maker, 0.0)
         mix = market.mixes.get(maker)

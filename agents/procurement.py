@@ -387,6 +387,7 @@ class Procurement:
         if lab.frozen or market.month == 0:
             return
         rules = market.rules.world.bargaining
+        spare = 0.5 * lab.cash_usd
         for contract in market.book.of_lab(lab.name):
             if contract.end - market.month < 6 or contract.start > market.month:
                 continue
@@ -394,10 +395,12 @@ class Procurement:
             remaining = contract.price_usd_per_h100e_hour * hours
             if remaining <= 0:
                 continue
-            outside = self._rival_quote(contract)
             fee = contract.termination_fee_share * remaining
+            if fee >= spare or fee >= 0.90 * remaining:
+                continue
+            outside = self._rival_quote(contract)
             moving = rules.switching_cost_months * contract.h100e * HOURS_PER_MONTH * outside
-            if outside * hours + fee + moving < 0.90 * remaining and fee < 0.5 * lab.cash_usd:
+            if outside * hours + fee + moving < 0.90 * remaining:
                 terminate(economy, contract, round(fee), "price")
                 key = lab.name, contract.workload
                 self.paused.pop(key, None)

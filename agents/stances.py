@@ -121,7 +121,7 @@ def buyer_stance(menu: Menu, lab: Lab, cloud: Cloud, outside_price: float) -> St
     market = lab.market
     rules = market.rules.world.bargaining
     shortage = max(0.0, market.utilisation - 0.85) / 0.15
-    incumbent = any(c.cloud == cloud.name for c in market.book.by_lab.get(lab.name, ()))
+    incumbent = cloud.name in [c.cloud for c in market.book.by_lab.get(lab.name, ())]
     switching = 0.0 if incumbent else rules.switching_cost_months / 12 * 0.25
     rich = lab.backed or lab.runway_months >= _COMFORTABLE_RUNWAY_MONTHS
     security = _SECURITY * shortage

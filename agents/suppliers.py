@@ -40,9 +40,11 @@ def _follow(economy: Economy, lab: Lab, what: str, shares: dict[str, float]) -> 
     old = lab.main_supplier.get(what)
     if not shares:
         return
-    top = max(shares.values())
-    leaders = sorted(g for g, h in shares.items() if h >= top * (1 - 1e-9))
-    leader = old if old in leaders else leaders[0]
+    enough = max(shares.values()) * (1 - 1e-9)
+    if old is not None and shares.get(old, 0.0) >= enough:
+        leader = old
+    else:
+        leader = min([g for g, h in shares.items() if h >= enough])
     if old is None or leader == old:
         lab.main_supplier[what] = leader  # a first supplier is no switch
         lab.challenger.pop(what, None)

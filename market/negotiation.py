@@ -120,10 +120,10 @@ class Talk:
     __slots__ = (
         "_buyer",
         "_buyer_limits",
-        "_buyer_steps",
+        "_buyer_lines",
         "_seller",
         "_seller_limits",
-        "_seller_steps",
+        "_seller_lines",
         "buyer_reservation_price",
         "deadline_rounds",
         "gap",
@@ -201,8 +201,14 @@ class Talk:
             return
         buyer_reach = max(0.0, buyer.opening_usd() - buyer.batna_usd)
         seller_reach = max(0.0, seller.opening_usd() - seller.batna_usd)
-        self._buyer_steps = [buyer_reach / slope for slope in buyer.slope_usd_per_price]
-        self._seller_steps = [seller_reach / slope for slope in seller.slope_usd_per_price]
+        self._buyer_lines = [
+            (limit, buyer_reach / slope)
+            for limit, slope in zip(self._buyer_limits, buyer.slope_usd_per_price, strict=True)
+        ]
+        self._seller_lines = [
+            (limit, seller_reach / slope)
+            for limit, slope in zip(self._seller_limits, seller.slope_usd_per_price, strict=True)
+        ]
 
     def _look_at(self, item: int) -> None:
         """Report the reservation prices on one item."""
@@ -229,13 +235,15 @@ class Talk:
         return None, next_asks
 
     def _seller_prices(self, elapsed: float) -> list[float]:
+        """Prices that hold a share of the way from reservation to opening, never below 0."""
         held = max(0.0, self._seller.tactic.aspiration(elapsed))
-        prices = _conceded(self._seller_limits, self._seller_steps, held)
+        prices = [limit + held * step for limit, step in self._seller_lines]
         return prices if min(prices) >= 0.0 else [max(0.0, price) for price in prices]
 
     def _buyer_prices(self, elapsed: float) -> list[float]:
+        """Prices that hold a share of the way from reservation to opening."""
         held = max(0.0, self._buyer.tactic.aspiration(elapsed))
-        return _conceded(self._buyer_limits, self._buyer_steps, held)
+        return [limit + held * step for limit, step in self._buyer_lines]
 
 
 def nash_price(buyer: Stance, seller: Stance, buyer_power: float = 0.5) -> Package | None:
@@ -284,11 +292,6 @@ def _prices_worth(stance: Stance, value_usd: float) -> list[float]:
     ]
 
 
-def _conceded(limits: list[float], steps: list[float], held: float) -> list[float]:
-    """Prices that hold a share of the way from reservation to opening, never beyond the first."""
-    return [limit + held * step for limit, step in zip(limits, steps, strict=True)]
-
-
 def _proposal(prices: list[float], counterpart: Stance) -> Package | None:
     """Of one price per item, the package the counterpart values most; first item on ties.
 
@@ -309,7 +312,7 @@ def _proposal(prices: list[float], counterpart: Stance) -> Package | None:
 
 def _check(buyer: Stance, seller: Stance) -> None:
     size = len(buyer.intercept_usd)
-    sizes = [len(column) for column in (*buyer[:2], *seller[:2])]  # of intercepts and slopes
+    sizes = [len(buyer[0]), len(buyer[1]), len(seller[0]), len(seller[1])]
     if size == 0 or sizes != [size] * 4:
         raise ValueError(f"buyer and seller must value the same menu of terms, sizes {sizes}")
     if max(buyer.slope_usd_per_price) >= 0.0 or min(seller.slope_usd_per_price) <= 0.0:
