@@ -56,16 +56,18 @@ def _deliver_contracts(economy: Economy, cloud: Cloud, month: int) -> None:
     """Serve contracts by family of chips; what falls short is shared in proportion."""
     needs: dict[str, float] = {}
     live = economy.market.book.of_cloud(cloud.name)
+    families = cloud.families
     for contract in live:
         promised = contract.promised_h100e = contract.h100e_at(month)
         if promised > 0:
-            family = cloud.families.get(contract.maker)
+            maker = contract.maker
+            family = families.get(maker)
             density = family.per_mw(contract.workload) if family else 0.0
             mw = promised / density if density > 0 else 0.0
-            needs[contract.maker] = needs.get(contract.maker, 0.0) + mw
+            needs[maker] = needs.get(maker, 0.0) + mw
     ratio = {}
     for maker, mw in needs.items():
-        family = cloud.families.get(maker)
+        family = families.get(maker)
         ratio[maker] = min(1.0, family.mw / mw) if family and mw > 0 else 0.0
     cloud.free_mw = {m: needs[m] * ratio[m] for m in needs}  # used, for the moment
     cloud.contract_mw = sum(cloud.free_mw.values())

@@ -37,11 +37,11 @@ def _rate_customers(economy: Economy, cloud: Cloud) -> None:
     """Rating behind the collateral: the customers', by what they still owe."""
     market = economy.market
     weight = notches = 0.0
+    month, labs = market.month, economy.labs
     for contract in market.book.of_cloud(cloud.name):
-        owed = contract.remaining_usd(market.month)
-        rating = economy.labs[contract.lab].credit_rating
+        owed = contract.remaining_usd(month)
         weight += owed
-        notches += owed * RATINGS.index(rating)
+        notches += owed * RATINGS.index(labs[contract.lab].credit_rating)
     rented = sum(cloud.reserved.values()) + sum(cloud.spot_sold.values())
     price = market.rent()
     others = 12 * 730 * rented * price  # one-year users count as BB

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+
 from ..market.insolvency import clear_arrears
 from ..market.ledger import WORLD, Account, Bill, Claim, Due
 from .economy import Economy
@@ -18,9 +20,9 @@ def settle(economy: Economy) -> None:
     market = economy.market
     ledger = market.ledger
     fund_from_parents(economy)
-    by_payer: dict[str, list[Due]] = {}
+    by_payer: defaultdict[str, list[Due]] = defaultdict(list)
     for (payer, payee, purpose, ref), usd in market.bills.items():
-        by_payer.setdefault(payer, []).append((payer, payee, usd, purpose, ref))
+        by_payer[payer].append((payer, payee, usd, purpose, ref))
     market.bills = {}
     arrears = _arrears(economy)
     ledger.pay_all(by_payer.pop(WORLD, ()))
@@ -42,8 +44,7 @@ def settle(economy: Economy) -> None:
                 del pending[name]
                 paying = True
     for firm in economy.firms():
-        due = pending.get(firm.name, 0)
-        firm.unpaid_usd = max(0, due - firm.cash_usd)
+        firm.unpaid_usd = max(0, pending[firm.name] - firm.cash_usd) if firm.name in pending else 0
     for name in pending:
         for bill in by_payer.get(name, ()):
             ledger.defer(bill)

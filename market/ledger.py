@@ -221,9 +221,10 @@ class Ledger:
     def pay_all(self, bills: Iterable[Due]) -> None:
         """Settle bills in cash; those that are plain expense and income, the bulk, at once."""
         month, books, flows, enter = self.month, self.books, self.flows, self.journal.append
+        closed, expense, income = self.closed, self.expense, self.income
         for bill in bills:
             payer, payee, amount, purpose, _ = bill
-            if purpose in _BOOKED_AS or payer in self.closed or payee in self.closed:
+            if purpose in _BOOKED_AS or payer in closed or payee in closed:
                 self.pay(bill)
             elif amount:
                 row = books[payer]
@@ -232,8 +233,8 @@ class Ledger:
                 row = books[payee]
                 row[_CASH] += amount
                 row[_INCOME] -= amount
-                self.expense[payer][purpose] += amount
-                self.income[payee][purpose] += amount
+                expense[payer][purpose] += amount
+                income[payee][purpose] += amount
                 flows[payer, payee, purpose] += amount
                 enter((month, purpose, amount, payer, _EXPENSE, _CASH, payee, _CASH, _INCOME))
 
