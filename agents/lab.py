@@ -62,6 +62,9 @@ class Lab(Firm):
         # H100e delivered under contract this month by supplier, overall and by workload
         self.supplied: dict[str, dict[str, float]] = {"overall": {}}
         self.challenger: dict[str, tuple[str, int]] = {}  # who leads and since when
+        # capacity and cost under contract, for which month, after how many changes of contracts
+        self._commitments_at = (-1, -1)
+        self._committed: tuple[dict[str, float], float] = ({}, 0.0)
 
     @property
     def independent(self) -> bool:
@@ -168,6 +171,12 @@ class Lab(Firm):
 
     def _commitments(self, month: int) -> tuple[dict[str, float], float]:
         """Capacity under contract in a month by workload, and what it will cost then."""
+        key = month, self.market.book.changes
+        if self._commitments_at != key:
+            self._commitments_at, self._committed = key, self._add_up(month)
+        return self._committed
+
+    def _add_up(self, month: int) -> tuple[dict[str, float], float]:
         held = dict.fromkeys(WORKLOADS, 0.0)
         cost = 0.0
         for contract in self.market.book.by_lab.get(self.name, ()):
@@ -204,8 +213,7 @@ class Lab(Firm):
 
     def committed_h100e(self, workload: str, month: int) -> float:
         """Capacity under contract in a month."""
-        live = self.market.book.by_lab.get(self.name, ())
-        return sum([c.h100e_at(month) for c in live if c.workload == workload])
+        return self._commitments(month)[0][workload]
 
     def wanted_h100e(self, workload: str) -> float:
         """Additional capacity that it asks the market for; 0 for none."""

@@ -178,6 +178,7 @@ class ContractBook:
         self.orders: list[ChipOrder] = []
         self.loans: list[Loan] = []
         self.deals: list[Deal] = []
+        self.changes = 0  # contracts signed or ended so far: sums over contracts hold until then
         self._numbers: dict[str, int] = {}
 
     def new_id(self, buyer: str, seller: str, date: str, what: str) -> str:
@@ -188,6 +189,7 @@ class ContractBook:
 
     def sign(self, contract: ComputeContract) -> None:
         """Enter a compute contract."""
+        self.changes += 1
         self.compute.append(contract)
         self.by_lab.setdefault(contract.lab, []).append(contract)
         self.by_cloud.setdefault(contract.cloud, []).append(contract)
@@ -196,6 +198,7 @@ class ContractBook:
         self, contract: ComputeContract, month: int, status: DealStatus, reason: str = ""
     ) -> None:
         """Close a compute contract; it stays on the books for the record."""
+        self.changes += 1
         contract.status, contract.ended, contract.reason = status, month, reason
         contract.delivered_h100e = contract.promised_h100e = 0.0
         self.by_lab[contract.lab].remove(contract)
