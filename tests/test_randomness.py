@@ -30,9 +30,7 @@ def test_uniform(seed: int) -> None:
 
 
 # Same n and false-alarm rate, one seed for each distribution.
-@pytest.mark.parametrize(
-    ("name", "law"), [("normal", "norm"), ("gumbel", "gumbel_r")]
-)
+@pytest.mark.parametrize(("name", "law"), [("normal", "norm"), ("gumbel", "gumbel_r")])
 def test_other_distributions(name: str, law: str) -> None:
     draw = getattr(Draws(5), name)
     values = [draw("noise", firm=str(i % 100), round=i // 100) for i in range(20_000)]
