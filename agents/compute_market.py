@@ -13,6 +13,7 @@ from .economy import Economy
 from .lab import Lab
 
 _RESERVE_STEPS = 3  # price steps of a cloud's spot offer
+_REBALANCING = 0.1  # a month, per log point of price: faster makes the two prices chase each other
 _NOTICE_MONTHS = 2  # short deliveries in a row that make news
 
 
@@ -140,7 +141,7 @@ def _rebalance(economy: Economy) -> None:
     """Owners move uncommitted chips towards the workload that paid better."""
     market = economy.market
     ratio = market.rental["training"].spot_price / market.rental["inference"].spot_price
-    odds = log(market.training_split / (1 - market.training_split)) + 0.5 * log(ratio)
+    odds = log(market.training_split / (1 - market.training_split)) + _REBALANCING * log(ratio)
     market.training_split = max(0.05, min(0.95, 1 / (1 + exp(-odds))))
 
 
