@@ -89,7 +89,6 @@ def _deliver(
         if last and deposit > part:
             rest = deposit - part
             market.bill(maker.name, order.buyer, rest, "deposit_refund", order.contract_id)
-    order.paid_usd += due
     market.bill(order.buyer, maker.name, due, "chips")
     cloud = economy.clouds.get(order.buyer)
     if cloud is not None:

@@ -225,7 +225,7 @@ def supplier_shares(tables: Tables, figure: Figure | None = None) -> Figure:
         turn = Line2D([], [], marker="v", color=INK, linestyle="", label="new main supplier")
         handles.append(turn)
     figure.legend(handles=handles, loc="outside lower center", ncols=6, fontsize=8, frameon=False)
-    headline(figure, panels, "Suppliers of compute under contract", "Share of contracted H100e")
+    headline(figure, panels, "Suppliers of compute under contract", "Share of H100e, fully ramped")
     return figure
 
 

@@ -27,9 +27,6 @@ class DealStatus(StrEnum):
     DEFAULTED = "DEFAULTED"
 
 
-LIVE: Final = frozenset({DealStatus.SIGNED, DealStatus.ACTIVE, DealStatus.AMENDED})
-
-
 @dataclass(slots=True, eq=False)
 class ComputeContract:
     """Capacity that a cloud holds for a lab: a path in H100e of one workload at a fixed price."""
@@ -107,7 +104,6 @@ class ChipOrder:
     price_usd_per_h100e: float  # at signing
     deposit_usd: int = 0
     left_h100e: float = 0.0
-    paid_usd: int = 0
     units: int = 0  # delivered
     late: bool = False
     status: DealStatus = DealStatus.SIGNED
