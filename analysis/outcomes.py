@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 Tables = Mapping[str, pd.DataFrame]
 Value = float | int | str | None
+Compute = Callable[["Played"], Value]
+Better = Literal["higher", "lower"]
 Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
 
@@ -80,13 +82,15 @@ class Played:
 class Outcome:
     """One number about a run.
 
-    unit: of the number; meaning: one sentence; compute: from the run's tables.
+    unit: of the number; meaning: one sentence; compute: from the run's tables. better: which way is
+    good; None where that depends on whom one asks, as with prices.
     """
 
     name: str
     unit: str
     meaning: str
-    compute: Callable[[Played], Value]
+    compute: Compute
+    better: Better | None = None
 
 
 OUTCOMES: Final[dict[str, Outcome]] = {}
@@ -98,12 +102,12 @@ def outcomes(tables: Tables, scenario: Scenario) -> dict[str, Value]:
     return {name: outcome.compute(run) for name, outcome in OUTCOMES.items()}
 
 
-def _outcome(unit: str) -> Callable[[Callable[[Played], Value]], Callable[[Played], Value]]:
+def _outcome(unit: str, better: Better | None = None) -> Callable[[Compute], Compute]:
     """Enter the function under its own name, with its docstring as the meaning."""
 
-    def enter(compute: Callable[[Played], Value]) -> Callable[[Played], Value]:
+    def enter(compute: Compute) -> Compute:
         name = compute.__name__.strip("_")
-        OUTCOMES[name] = Outcome(name, unit, (compute.__doc__ or "").strip(), compute)
+        OUTCOMES[name] = Outcome(name, unit, (compute.__doc__ or "").strip(), compute, better)
         return compute
 
     return enter
@@ -115,13 +119,13 @@ def _months(run: Played) -> int:
     return len(run.tables["months"])
 
 
-@_outcome("firms")
+@_outcome("firms", better="lower")
 def _defaults(run: Played) -> int:
     """Firms that defaulted."""
     return int(run.firms["default_month"].notna().sum())
 
 
-@_outcome("labs")
+@_outcome("labs", better="lower")
 def _lab_defaults(run: Played) -> int:
     """Independent labs that defaulted."""
     return int(run.labs["default_month"].notna().sum())
@@ -134,13 +138,13 @@ def _first_default_month(run: Played) -> int | None:
     return None if pd.isna(month) else int(month)
 
 
-@_outcome("share")
+@_outcome("share", better="lower")
 def _labs_out_of_cash(run: Played) -> float | None:
     """Share of independent labs that at some time could not pay some due in full."""
     return _share(run.labs["out_of_cash_month"].notna())
 
 
-@_outcome("firms")
+@_outcome("firms", better="lower")
 def _firms_out_of_cash(run: Played) -> int:
     """Firms that at some time could not pay some due in full."""
     return int(run.firms["out_of_cash_month"].notna().sum())
@@ -200,7 +204,7 @@ def _rounds_closed(run: Played) -> int:
     return int(run.firms["rounds_closed"].sum())
 
 
-@_outcome("rounds")
+@_outcome("rounds", better="lower")
 def _rounds_failed(run: Played) -> int:
     """Equity rounds refused by the firm or left without enough bids."""
     return int(run.firms["rounds_failed"].sum())
@@ -218,7 +222,7 @@ def _loans_drawn_usd(run: Played) -> float:
     return float(run.month("loans_drawn_usd").sum())
 
 
-@_outcome("USD")
+@_outcome("USD", better="higher")
 def _lab_revenue_usd(run: Played) -> float:
     """Revenue of all labs over the run."""
     return float(run.month("lab_revenue_usd").sum())
@@ -254,7 +258,7 @@ def _mean_utilisation(run: Played) -> float | None:
     return _mean(run.month("utilisation"))
 
 
-@_outcome("share")
+@_outcome("share", better="lower")
 def _mean_unmet_demand_share(run: Played) -> float | None:
     """Mean over the months of the share of demand for AI services left unserved."""
     return _mean(run.month("unmet_demand_share"))
