@@ -32,12 +32,9 @@ def account(economy: Economy) -> None:
         name = firm.name
         income = ledger.income[name]
         firm.revenue_usd = sum([usd for k, usd in income.items() if k in _REVENUE])
-        firm.cost_usd = firm.cost_of_sales_usd = 0
-        for purpose, usd in ledger.expense[name].items():
-            if purpose not in _NOT_COST:
-                firm.cost_usd += usd
-                if purpose in _COST_OF_SALES:
-                    firm.cost_of_sales_usd += usd
+        expense = ledger.expense[name]
+        firm.cost_usd = sum([usd for k, usd in expense.items() if k not in _NOT_COST])
+        firm.cost_of_sales_usd = sum([usd for k, usd in expense.items() if k in _COST_OF_SALES])
         if isinstance(firm, Lab):
             # training is research: users are served by the rest
             firm.cost_of_sales_usd = round(firm.cost_of_sales_usd * firm.serving_share)

@@ -7,7 +7,7 @@ from .cloud import Cloud
 
 def megawatts(cloud: Cloud, maker: str, workload: str, h100e: float) -> float:
     """Power that a contract takes on the cloud's present chips of a maker."""
-    density = cloud.families[maker].per_mw(workload)
+    density = cloud.families[maker].per_mw[workload]
     return h100e / density if density > 0 else 0.0
 
 
@@ -30,13 +30,13 @@ def future_mw(cloud: Cloud) -> dict[str, float]:
         maker = contract.maker
         if maker in sold:
             peak = contract.h100e_at(later) or contract.h100e_at(soon)
-            density = families[maker].per_mw(contract.workload)
+            density = families[maker].per_mw[contract.workload]
             if peak > 0 and density > 0:
                 sold[maker] += peak / density
     captive = 0.85 * cloud.captive_h100e / cloud.used_mw / max(1e-9, cloud.h100e_per_mw)
     future = {}
     for maker, family in families.items():
-        density = 0.5 * (family.training_h100e + family.inference_h100e) / family.mw
+        density = family.h100e / family.mw
         share = shares.get(maker, 0.0)
         mix = market.mixes.get(maker)
         # new chips do more per megawatt than the family's mean

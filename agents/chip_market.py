@@ -6,8 +6,8 @@ from math import exp
 
 from ..market.allocation import ration
 from ..market.contracts import ChipOrder, DealStatus
-from ..market.credit import RATINGS
-from ..market.ledger import WORLD, Account
+from ..market.credit import NOTCHES
+from ..market.ledger import WORLD
 from .chipmaker import Chipmaker
 from .cloud import Cloud
 from .economy import Economy
@@ -64,7 +64,7 @@ def _weight(economy: Economy, maker: Chipmaker, buyer: str, ordered: float, sold
         economy.market.rules.world.supply.deposit_share if cloud else 0.0,
         maker.bought.get(buyer, 0.0) / sold,
         cloud.cap_table.ownership(maker.name) if cloud else 0.0,
-        RATINGS.index(cloud.credit_rating) if cloud else RATINGS.index("BBB"),
+        NOTCHES[cloud.credit_rating if cloud else "BBB"],
     )
     return maker.allocation_rule.weight(view)
 
@@ -80,7 +80,7 @@ def _deliver(
     maker.delivered_h100e += h100e
     maker.bought[order.buyer] = maker.bought.get(order.buyer, 0.0) + h100e
     due = round(h100e * market.mixes[maker.name].price_usd_per_h100e)
-    deposit = market.ledger.claim_usd(Account.PREPAID, order.buyer, maker.name, order.contract_id)
+    deposit = market.ledger.prepaid_usd(order.buyer, maker.name, order.contract_id)
     if deposit:
         part = deposit if last else min(deposit, round(order.deposit_usd * h100e / order.h100e))
         part = min(part, due)

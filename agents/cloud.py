@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from math import exp
 from operator import attrgetter
-from typing import ClassVar, NamedTuple
+from typing import ClassVar
 
 import mesa
 
@@ -24,17 +24,23 @@ _ANCHOR_PREMIUM = 0.3  # exponent of the brand premium in quotes to labs
 _RETIREMENT_MONTHS = 18  # a generation leaves the fleet over this time
 
 
-class Family(NamedTuple):
-    """A cloud's installed chips of one maker: MW, and H100e if all did one workload."""
+class Family:
+    """A cloud's installed chips of one maker: MW, and H100e if all did one workload.
 
-    mw: float
-    training_h100e: float
-    inference_h100e: float
+    h100e: blended, the mean of both
+    per_mw: H100e that a megawatt gives, by workload
+    """
 
-    def per_mw(self, workload: str) -> float:
-        """H100e of a workload that a megawatt gives."""
-        h100e = self.training_h100e if workload == "training" else self.inference_h100e
-        return h100e / self.mw if self.mw > 0 else 0.0
+    __slots__ = ("h100e", "inference_h100e", "mw", "per_mw", "training_h100e")
+
+    def __init__(self, mw: float, training_h100e: float, inference_h100e: float) -> None:
+        self.mw = mw
+        self.training_h100e = training_h100e
+        self.inference_h100e = inference_h100e
+        self.h100e = 0.5 * (training_h100e + inference_h100e)
+        self.per_mw = dict.fromkeys(WORKLOADS, 0.0)
+        if mw > 0:
+            self.per_mw = {"training": training_h100e / mw, "inference": inference_h100e / mw}
 
 
 _by_due = attrgetter("due", "promised", "mw")

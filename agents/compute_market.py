@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import exp, log
 
 from ..market.contracts import HOURS_PER_MONTH, ComputeContract, DealStatus
-from ..market.ledger import WORLD, Account
+from ..market.ledger import WORLD
 from ..market.market import WORKLOADS
 from ..market.spot import Bid, Offer, clear
 from .cloud import Cloud
@@ -30,13 +30,7 @@ def _serve(economy: Economy, cloud: Cloud) -> None:
     """What contracts and captive use leave free, by maker."""
     _deliver_contracts(economy, cloud, economy.market.month)
     free = {m: f.mw - cloud.free_mw.get(m, 0.0) for m, f in cloud.families.items()}
-    blended = sum(
-        [
-            free[m] / f.mw * 0.5 * (f.training_h100e + f.inference_h100e)
-            for m, f in cloud.families.items()
-            if f.mw > 0
-        ]
-    )
+    blended = sum([free[m] / f.mw * f.h100e for m, f in cloud.families.items() if f.mw > 0])
     cloud.captive_served_h100e = min(cloud.captive_h100e, blended)
     left = 1 - cloud.captive_served_h100e / blended if blended > 0 else 0.0
     cloud.free_mw = {m: mw * left for m, mw in free.items()}
@@ -63,7 +57,7 @@ def _deliver_contracts(economy: Economy, cloud: Cloud, month: int) -> None:
         if promised > 0:
             maker = contract.maker
             family = families.get(maker)
-            density = family.per_mw(contract.workload) if family else 0.0
+            density = family.per_mw[contract.workload] if family else 0.0
             mw = promised / density if density > 0 else 0.0
             needs[maker] = needs.get(maker, 0.0) + mw
     ratio = {}
@@ -132,8 +126,8 @@ def _split_pools(economy: Economy, clouds: list[Cloud]) -> None:
         for maker, mw in cloud.free_mw.items():
             family = cloud.families[maker]
             split = training if family.training_h100e > 0 else 0.0
-            pool["training"] += mw * split * family.per_mw("training")
-            pool["inference"] += mw * (1 - split) * family.per_mw("inference")
+            pool["training"] += mw * split * family.per_mw["training"]
+            pool["inference"] += mw * (1 - split) * family.per_mw["inference"]
         cloud.pool = pool
 
 
@@ -291,9 +285,7 @@ def _bill_contract(economy: Economy, lab: Lab, contract: ComputeContract) -> flo
     used = contract.delivered_h100e * (1 - lab.idle[contract.workload])
     h100e = contract.take_or_pay_h100e(used)
     due = round(h100e * contract.price_usd_per_h100e_hour * HOURS_PER_MONTH)
-    credit = market.ledger.claim_usd(
-        Account.PREPAID, lab.name, contract.cloud, contract.contract_id
-    )
+    credit = market.ledger.prepaid_usd(lab.name, contract.cloud, contract.contract_id)
     drawn = 0
     if credit:
         drawn = min(credit, round(due * (contract.prepaid_share or 1.0)))

@@ -36,11 +36,13 @@ def resolve_distress(economy: Economy) -> None:
             _keep_alive(economy, firm)
         firm.arrears_usd = clear(economy, firm.name)
         firm.refresh_runway()
-        firm.status = ladder(firm.runway_months, firm.arrears_usd, before is Status.CURE)
-        if firm.status is Status.DEFAULTED:
-            failing.append(firm)
-        elif firm.status is not before:
-            _announce(economy, firm, before)
+        status = ladder(firm.runway_months, firm.arrears_usd, before is Status.CURE)
+        if status is not before:
+            firm.status = status
+            if status is Status.DEFAULTED:
+                failing.append(firm)
+            else:
+                _announce(economy, firm, before)
         if isinstance(firm, Lab):
             _adjust(firm)
     for firm in failing:
@@ -72,7 +74,7 @@ def _adjust(lab: Lab) -> None:
     Capacity for training is let to others while spot pays for it, else left unused down to what
     take-or-pay leaves due.
     """
-    distressed = lab.status in (Status.DISTRESS, Status.CURE)
+    distressed = lab.frozen and lab.alive
     if distressed and lab.cost_cut == 1.0:
         lab.market.event(
             "costs_cut", lab.name, text=f"{lab.name} cuts staff and other cost by "
@@ -245,6 +247,8 @@ def _write_off_rest(economy: Economy, firm: Firm) -> None:
         firm.orders, firm.loans = [], []
     if isinstance(firm, Investor):
         firm.committed_usd = 0
-    economy.market.bills = {
-        due: usd for due, usd in economy.market.bills.items() if firm.name not in due[:2]
-    }
+    bills = economy.market.bills
+    bills.pop(firm.name, None)
+    for dues in bills.values():
+        for due in [due for due in dues if due[0] == firm.name]:
+            del dues[due]

@@ -130,8 +130,8 @@ def _committed_h100e(cloud: Cloud, month: int) -> float:
     for (maker, workload), h100e in held.items():
         family = cloud.families.get(maker)
         if family:
-            per_mw = family.per_mw(workload)
-            blend = 0.5 * (family.training_h100e + family.inference_h100e) / family.mw
+            per_mw = family.per_mw[workload]
+            blend = family.h100e / family.mw
             total += h100e * blend / per_mw if per_mw > 0 else 0.0
     return total
 

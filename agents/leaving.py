@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from ..market.contracts import ComputeContract, DealStatus
-from ..market.ledger import Account
 from .economy import Economy
 
 
 def terminate(economy: Economy, contract: ComputeContract, fee_usd: int, reason: str) -> None:
     """The lab leaves a contract for its fee; unused prepaid credit pays part of it."""
     market = economy.market
-    credit = market.ledger.claim_usd(
-        Account.PREPAID, contract.lab, contract.cloud, contract.contract_id
-    )
+    credit = market.ledger.prepaid_usd(contract.lab, contract.cloud, contract.contract_id)
     used = min(credit, fee_usd)
     market.ledger.draw_prepaid(
         contract.lab, contract.cloud, used, "termination_fee", contract.contract_id
@@ -39,9 +36,7 @@ def expire_contracts(economy: Economy) -> None:
     market = economy.market
     for contract in [c for live in market.book.by_lab.values() for c in live]:
         if contract.end <= market.month:
-            credit = market.ledger.claim_usd(
-                Account.PREPAID, contract.lab, contract.cloud, contract.contract_id
-            )
+            credit = market.ledger.prepaid_usd(contract.lab, contract.cloud, contract.contract_id)
             market.bill(
                 contract.cloud, contract.lab, credit, "deposit_refund", contract.contract_id
             )

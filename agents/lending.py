@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..market.contracts import HOURS_PER_MONTH, DealStatus, Loan
 from ..market.credit import (
+    NOTCHES,
     RATINGS,
     annuity_payment_usd,
     debt_service_cover,
@@ -15,6 +16,7 @@ from ..market.ledger import Bill
 from .cloud import Cloud
 from .economy import Economy
 
+_FINANCED = frozenset({"chips", "chip_deposit"})  # purposes
 _SMALLEST_LOAN_USD = 5e6
 _FACILITY_COVER = 1.5  # of what is on order: orders go on while the facility is drawn
 _SIZING_COVER = 1.4  # calibration, section 2: debt service cover of 1.2-1.4
@@ -41,12 +43,12 @@ def _rate_customers(economy: Economy, cloud: Cloud) -> None:
     for contract in market.book.of_cloud(cloud.name):
         owed = contract.remaining_usd(month)
         weight += owed
-        notches += owed * RATINGS.index(labs[contract.lab].credit_rating)
+        notches += owed * NOTCHES[labs[contract.lab].credit_rating]
     rented = sum(cloud.reserved.values()) + sum(cloud.spot_sold.values())
     price = market.rent()
     others = 12 * 730 * rented * price  # one-year users count as BB
     weight += others
-    notches += others * RATINGS.index("BB")
+    notches += others * NOTCHES["BB"]
     cloud.customer_rating = RATINGS[round(notches / weight)] if weight > 0 else "BB"
 
 
@@ -163,12 +165,10 @@ def open_loans(economy: Economy) -> None:
 def draw_loans(economy: Economy) -> None:
     """Draw what lenders advance on the chips billed this month (before settlement)."""
     market = economy.market
-    billed: dict[str, int] = {}
-    for (payer, _, purpose, _), usd in market.bills.items():
-        if purpose in ("chips", "chip_deposit"):
-            billed[payer] = billed.get(payer, 0) + usd
     for cloud in economy.living_clouds():
-        need = round(cloud.advance_share * billed.get(cloud.name, 0))
+        if not cloud.loans:
+            continue
+        need = round(cloud.advance_share * market.billed_usd(cloud.name, _FINANCED))
         for loan in cloud.loans:
             if cloud.facility_frozen:
                 break

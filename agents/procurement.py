@@ -175,7 +175,7 @@ class Procurement:
             best = self._capacity[cloud.name] = {}
             for each in WORKLOADS:
                 options = [
-                    (future[maker] * family.per_mw(each), maker)
+                    (future[maker] * family.per_mw[each], maker)
                     for maker, family in cloud.families.items()
                 ]
                 h100e, maker = max(options, default=(0.0, ""))

@@ -86,7 +86,7 @@ def _lab_mw(economy: Economy, lab: Lab) -> float:
     mw = 0.0
     for contract in economy.market.book.by_lab.get(lab.name, ()):
         family = economy.clouds[contract.cloud].families.get(contract.maker)
-        density = family.per_mw(contract.workload) if family else 0.0
+        density = family.per_mw[contract.workload] if family else 0.0
         mw += contract.delivered_h100e / density if density > 0 else 0.0
     rented = sum(lab.spot.values())
     total = sum(lab.got.values())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 
 from ..market.insolvency import clear_arrears
-from ..market.ledger import WORLD, Account, Bill, Claim, Due
+from ..market.ledger import WORLD, Account, Bill, Claim
 from .economy import Economy
 
 _BUFFER_SHARE = 0.5  # of its dues that a backed firm keeps at hand
@@ -20,15 +20,12 @@ def settle(economy: Economy) -> None:
     market = economy.market
     ledger = market.ledger
     fund_from_parents(economy)
-    by_payer: defaultdict[str, list[Due]] = defaultdict(list)
-    for (payer, payee, purpose, ref), usd in market.bills.items():
-        by_payer[payer].append((payer, payee, usd, purpose, ref))
-    market.bills = {}
+    bills, market.bills = market.bills, defaultdict(dict)
     arrears = _arrears(economy)
-    ledger.pay_all(by_payer.pop(WORLD, ()))
+    ledger.pay_all(WORLD, bills.pop(WORLD, {}))
     pending = {
-        name: sum([bill[2] for bill in bills]) + sum([u for _, u in arrears.get(name, ())])
-        for name, bills in sorted(by_payer.items())
+        name: sum(dues.values()) + sum([u for _, u in arrears.get(name, ())])
+        for name, dues in sorted(bills.items())
     }
     for name in arrears:
         if name not in pending:
@@ -38,7 +35,7 @@ def settle(economy: Economy) -> None:
         paying = False
         for name, total in list(pending.items()):
             if ledger.cash_usd(name) >= total:
-                ledger.pay_all(by_payer.get(name, ()))
+                ledger.pay_all(name, bills.get(name, {}))
                 for claim, usd in arrears.get(name, ()):
                     ledger.redeem(claim, usd, claim.ref)
                 del pending[name]
@@ -46,8 +43,8 @@ def settle(economy: Economy) -> None:
     for firm in economy.firms():
         firm.unpaid_usd = max(0, pending[firm.name] - firm.cash_usd) if firm.name in pending else 0
     for name in pending:
-        for bill in by_payer.get(name, ()):
-            ledger.defer(bill)
+        for (payee, purpose, ref), usd in bills.get(name, {}).items():
+            ledger.defer((name, payee, usd, purpose, ref))
 
 
 def _arrears(economy: Economy) -> dict[str, list[tuple[Claim, int]]]:
@@ -66,12 +63,13 @@ def fund_from_parents(economy: Economy) -> None:
     backed = [firm for firm in economy.firms() if firm.alive and firm.backed]
     net = {firm.name: 0 for firm in backed}
     dues = {firm.name: 0 for firm in backed}
-    for (payer, payee, _, _), usd in market.bills.items():
+    for payer, owed in market.bills.items():
         if payer in net:
-            net[payer] -= usd
-            dues[payer] += usd
-        if payee in net:
-            net[payee] += usd
+            dues[payer] = sum(owed.values())
+            net[payer] -= dues[payer]
+        for (payee, _, _), usd in owed.items():
+            if payee in net:
+                net[payee] += usd
     for firm in backed:
         yearly = 12 * firm.parent_funding_usd_per_month()
         firm.purse_usd = min(yearly, firm.purse_usd + yearly / 12)
@@ -85,7 +83,7 @@ def fund_from_parents(economy: Economy) -> None:
 def clear(economy: Economy, name: str) -> int:
     """Pay arrears pro rata with the cash at hand; returns what stays unpaid, US dollars."""
     ledger = economy.market.ledger
-    if not ledger.balance_usd(name, Account.PAYABLES):
+    if not ledger.books[name][Account.PAYABLES]:
         return 0
     owed = ledger.owed_by(name, Account.RECEIVABLES)
     total = sum([usd for _, usd in owed])

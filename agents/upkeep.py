@@ -5,6 +5,7 @@ from __future__ import annotations
 from ..market.ledger import WORLD
 from .economy import Economy
 
+_PLANT = frozenset({"chips", "data_centre"})  # purposes
 _RESALE_SHARE = 0.7  # of the one-year price that a neocloud gets for capacity resold wholesale
 
 
@@ -19,13 +20,9 @@ def keep_books(economy: Economy) -> None:
     """Bill running costs and capital calls; write plant down (before settlement)."""
     market = economy.market
     price = market.rent()
-    invested: dict[str, float] = {}
-    for (payer, _, purpose, _), usd in market.bills.items():
-        if purpose in ("chips", "data_centre"):
-            invested[payer] = invested.get(payer, 0.0) + usd
     for cloud in economy.living_clouds():
         cloud.bill_operations()
-        cloud.depreciate(invested.get(cloud.name, 0.0))
+        cloud.depreciate(market.billed_usd(cloud.name, _PLANT))
         if cloud.spec.kind == "neocloud":
             # a neocloud has no products of its own: its captive use is resold to a hyperscaler
             resold = 730 * cloud.captive_served_h100e * _RESALE_SHARE * price

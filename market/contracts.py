@@ -59,22 +59,26 @@ class ComputeContract:
     delivered_h100e: float = 0.0  # this month
     promised_h100e: float = 0.0  # this month
     short_months: int = 0  # months in a row with less than promised
+    full_from: int = field(init=False)  # first month at full ramp
+
+    def __post_init__(self) -> None:
+        self.full_from = self.start + self.ramp_months - 1
 
     def h100e_at(self, month: int) -> float:
         """Capacity promised in a month: zero before the start and from the end on."""
         if month < self.start or month >= self.end:
             return 0.0
-        elapsed = month - self.start + 1
-        if elapsed >= self.ramp_months:
+        if month >= self.full_from:
             return self.h100e
+        elapsed = month - self.start + 1
         return self.opening_h100e + (self.h100e - self.opening_h100e) * elapsed / self.ramp_months
 
     def remaining_h100e_hours(self, month: int) -> float:
         """Capacity still to come, from `month` to the end."""
-        if month >= self.start + self.ramp_months - 1:  # at full ramp
+        if month >= self.full_from:
             return HOURS_PER_MONTH * self.h100e * (self.end - month if month < self.end else 0)
         first = max(month, self.start)
-        ramped = min(self.end, self.start + self.ramp_months - 1)
+        ramped = min(self.end, self.full_from)
         if first >= ramped:
             return HOURS_PER_MONTH * self.h100e * max(0, self.end - first)
         # an arithmetic series

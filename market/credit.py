@@ -10,6 +10,7 @@ from typing import NamedTuple
 from .allocation import round_half_even_usd
 
 RATINGS = ("AA", "A", "BBB", "BB", "B", "CCC", "D")
+NOTCHES = {name: notch for notch, name in enumerate(RATINGS)}  # below the best
 
 # Our own scorecard: agencies publish none for firms that burn cash. The runway steps
 # meet the ladder of insolvency.py (12 months WATCH, 6 months DISTRESS).
@@ -67,9 +68,9 @@ def rating(runway_months: float, leverage: float, listed_parent: bool) -> str:
     """
     runway_steps = len(_RUNWAY_STEPS_MONTHS) - bisect_right(_RUNWAY_STEPS_MONTHS, runway_months)
     notches = bisect_left(_LEVERAGE_STEPS, leverage)
-    worst = RATINGS.index("CCC")
+    worst = NOTCHES["CCC"]
     if listed_parent:
-        worst = RATINGS.index("BBB" if leverage > _OVERINDEBTED else "A")
+        worst = NOTCHES["BBB" if leverage > _OVERINDEBTED else "A"]
     return RATINGS[min(worst, runway_steps + notches)]
 
 

@@ -90,8 +90,11 @@ class Claim(NamedTuple):
 
 
 # What `Bill` and `Claim` are in plain: a run makes tens of thousands of them.
-Due = tuple[str, str, int, str, str]
+PlainBill = tuple[str, str, int, str, str]
 ClaimKey = tuple[int, str, str, str]
+
+# All that one payer owes this month: US dollars by payee, purpose and reference of the claim.
+Dues = dict[tuple[str, str, str], int]
 
 # A journal entry, one flat tuple: month and purpose, then owner, account and amount of each line;
 # or month and purpose, amount, payer, debit, given, payee, received, credit of an exchange.
@@ -131,6 +134,10 @@ class Ledger:
     def claim_usd(self, account: int, creditor: str, debtor: str, ref: str = "") -> int:
         """What `debtor` owes `creditor` under `ref`, by the creditor's account."""
         return self.claims.get((account, creditor, debtor, ref), 0)
+
+    def prepaid_usd(self, buyer: str, seller: str, ref: str) -> int:
+        """What is left of a buyer's prepaid credit with a seller under `ref`."""
+        return self.claims.get((_PREPAID, buyer, seller, ref), 0)
 
     def owed_by(self, debtor: str, *accounts: int) -> list[tuple[Claim, int]]:
         """All claims on `debtor` in the given creditor's accounts, sorted."""
@@ -199,7 +206,7 @@ class Ledger:
         else:
             self.claims.pop(claim, None)
 
-    def _book(self, bill: Due) -> tuple[int, int]:
+    def _book(self, bill: PlainBill) -> tuple[int, int]:
         """Accounts that a bill touches beside cash; moves the claim that it makes or settles."""
         payer, payee, amount, purpose, ref = bill
         debit, credit = _BOOKED_AS.get(purpose, _PLAIN)
@@ -209,7 +216,7 @@ class Ledger:
             self._owe((credit, payee, payer, ref), -amount)
         return debit, credit
 
-    def pay(self, bill: Due) -> None:
+    def pay(self, bill: PlainBill) -> None:
         """Settle a bill in cash; a bill of nothing leaves no trace."""
         payer, payee, amount, purpose, _ = bill
         if amount == 0:
@@ -218,27 +225,33 @@ class Ledger:
         self._exchange(purpose, amount, payer, debit, _CASH, payee, _CASH, credit)
         self.flows[payer, payee, purpose] += amount
 
-    def pay_all(self, bills: Iterable[Due]) -> None:
-        """Settle bills in cash; those that are plain expense and income, the bulk, at once."""
+    def pay_all(self, payer: str, dues: Dues) -> None:
+        """Settle all that one payer owes in cash, as `pay` would bill by bill."""
         month, books, flows, enter = self.month, self.books, self.flows, self.journal.append
-        closed, expense, income = self.closed, self.expense, self.income
-        for bill in bills:
-            payer, payee, amount, purpose, _ = bill
-            if purpose in _BOOKED_AS or payer in closed or payee in closed:
-                self.pay(bill)
-            elif amount:
-                row = books[payer]
-                row[_EXPENSE] += amount
-                row[_CASH] -= amount
-                row = books[payee]
-                row[_CASH] += amount
-                row[_INCOME] -= amount
-                expense[payer][purpose] += amount
+        closed, expense, income = self.closed, self.expense[payer], self.income
+        row = books[payer]
+        for (payee, purpose, ref), amount in dues.items():
+            if closed and (payer in closed or payee in closed):
+                self.pay((payer, payee, amount, purpose, ref))  # which refuses it
+                continue
+            if not amount:
+                continue
+            debit, credit = _PLAIN
+            if purpose in _BOOKED_AS:
+                debit, credit = self._book((payer, payee, amount, purpose, ref))
+            row[debit] += amount
+            row[_CASH] -= amount
+            other = books[payee]
+            other[_CASH] += amount
+            other[credit] -= amount
+            if debit == _EXPENSE:
+                expense[purpose] += amount
+            if credit == _INCOME:
                 income[payee][purpose] += amount
-                flows[payer, payee, purpose] += amount
-                enter((month, purpose, amount, payer, _EXPENSE, _CASH, payee, _CASH, _INCOME))
+            flows[payer, payee, purpose] += amount
+            enter((month, purpose, amount, payer, debit, _CASH, payee, _CASH, credit))
 
-    def defer(self, bill: Due) -> None:
+    def defer(self, bill: PlainBill) -> None:
         """Book a bill that is not paid when due: payable and receivable."""
         payer, payee, amount, purpose, _ = bill
         if amount == 0:

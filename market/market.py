@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from math import log
 from typing import Final
 
 from ..scenarios.schema import Scenario
 from .chips import Catalogue, Mix, user_cost_usd_per_h100e_hour
 from .contracts import ComputeContract, ContractBook
-from .ledger import Ledger
+from .ledger import Dues, Ledger
 from .randomness import Draws
 from .recorder import Recorder
 from .rental import RentalBook
@@ -59,8 +60,7 @@ class Market:
         self._rent = 0.0
         self.lab_trend = 0.08  # smoothed log growth of labs' targets, a month
         self._targets = 0.0
-        # due this month, US dollars, by payer, payee, purpose and reference of the claim
-        self.bills: dict[tuple[str, str, str, str], int] = {}
+        self.bills: defaultdict[str, Dues] = defaultdict(dict)  # due this month, by payer
 
     @property
     def date(self) -> str:
@@ -78,12 +78,18 @@ class Market:
         What one owes another for one purpose is one bill; `ref` keeps claims apart.
         """
         if amount_usd >= 0.5:
-            due, bills = (payer, payee, purpose, ref), self.bills
-            bills[due] = bills.get(due, 0) + round(amount_usd)
+            due, dues = (payee, purpose, ref), self.bills[payer]
+            dues[due] = dues.get(due, 0) + round(amount_usd)
+
+    def billed_usd(self, payer: str, purposes: frozenset[str]) -> int:
+        """Due from a payer this month for some purposes, US dollars."""
+        dues = self.bills.get(payer, {})
+        return sum([usd for (_, purpose, _), usd in dues.items() if purpose in purposes])
 
     def rent(self) -> float:
         """One-year price over both workloads, $/H100e-hour."""
-        return 0.5 * sum([book.contract_price for book in self.rental.values()])
+        rental = self.rental
+        return 0.5 * (rental["training"].contract_price + rental["inference"].contract_price)
 
     def learn_rent_decline(self) -> None:
         """Owners and lenders learn how fast one-year prices fall (adaptive expectations)."""

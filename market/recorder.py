@@ -11,12 +11,12 @@ import pyarrow as pa
 from .columns import TABLES
 
 _as_json = json.JSONEncoder(separators=(",", ":")).encode  # json.dumps would make one a call
-_ARROW = {"int": pa.int64(), "float": pa.float64(), "str": pa.string(), "bool": pa.bool_()}
+ARROW = {"int": pa.int64(), "float": pa.float64(), "str": pa.string(), "bool": pa.bool_()}
 
 
 def arrow_schema(table: str) -> pa.Schema:
     """The fixed Arrow schema of a table."""
-    return pa.schema([(name, _ARROW[kind]) for name, kind in TABLES[table]])
+    return pa.schema([(name, ARROW[kind]) for name, kind in TABLES[table]])
 
 
 def as_table(name: str, rows: Sequence[Sequence[Any]]) -> pa.Table:
@@ -77,10 +77,7 @@ class Recorder:
     def flows(self, flows: dict[tuple[str, str, str], int]) -> None:
         """Enter the month's cash flows in order of the parties."""
         month = self.month
-        self.rows["flows"].extend(
-            (month, payer, payee, purpose, usd)
-            for (payer, payee, purpose), usd in sorted(flows.items())
-        )
+        self.rows["flows"].extend([(month, *who, flows[who]) for who in sorted(flows)])
 
     def tables(self) -> dict[str, pa.Table]:
         """All tables so far."""
