@@ -17,7 +17,15 @@ from .scenarios.calendar import month_index, month_label
 from .scenarios.lint import lint
 from .scenarios.loading import read, read_text, shipped_files, with_world_defaults
 from .scenarios.messages import ScenarioError, nearest
-from .scenarios.overrides import checked, override, parse_assignment, plain, schedule
+from .scenarios.overrides import (
+    branch,
+    checked,
+    override,
+    parse_assignment,
+    plain,
+    schedule,
+    value_at,
+)
 from .scenarios.schema import Run, Scenario
 from .scenarios.synthetic import synthetic
 
@@ -25,6 +33,7 @@ __all__ = [
     "Run",
     "Scenario",
     "ScenarioError",
+    "branch",
     "firm_name",
     "from_toml",
     "json_schema",
@@ -38,6 +47,7 @@ __all__ = [
     "shipped",
     "synthetic",
     "to_toml",
+    "value_at",
     "with_months",
 ]
 

@@ -31,6 +31,24 @@ CONTRACT: Final = "contract_price_usd_per_h100e_hour"
 
 SWITCH_COLUMNS: Final = ("month", "month_from", "lab", "from", "to", "reason", "forced")
 
+FIRM_COLUMNS: Final = (  # of `firm_outcomes`, with their kinds
+    ("firm", "str"),
+    ("role", "str"),
+    ("kind", "str"),
+    ("took_part", "bool"),
+    ("out_of_cash_month", "int"),
+    ("first_runway_below_one_month", "int"),
+    ("default_month", "int"),
+    ("switches", "int"),
+    ("first_main_supplier", "str"),
+    ("last_main_supplier", "str"),
+    ("rounds_closed", "int"),
+    ("rounds_failed", "int"),
+    ("funds_raised_usd", "int"),
+    ("minimum_cash_usd", "float"),
+    ("final_arr_usd", "float"),
+)
+
 _SUMS: Final = (
     "lab_revenue_usd",
     "cloud_revenue_usd",

@@ -19,7 +19,15 @@ import pyarrow.parquet as pq
 from ..market.columns import TABLES
 from ..market.recorder import arrow_schema
 
-__all__ = ["OutputError", "arrow_schema", "check_output", "read_run", "write_run"]
+__all__ = [
+    "OutputError",
+    "arrow_schema",
+    "check_output",
+    "failure_reason",
+    "read_manifest",
+    "read_run",
+    "write_run",
+]
 
 MANIFEST = "manifest.json"
 SCENARIO = "scenario.toml"
@@ -29,20 +37,20 @@ class OutputError(Exception):
     """A folder that cannot be written, or is not what it should be; one line says why."""
 
 
-def check_output(directory: str | Path) -> None:
-    """Raise `OutputError` unless `write_run` may write to this folder.
+def check_output(directory: str | Path, kind: str = "run") -> None:
+    """Raise `OutputError` unless a folder of this kind may be written here.
 
     A run takes time, so the command line asks before it plays.
     """
     target = _resolved(directory)
     try:
-        _refuse_foreign(target)
+        _refuse_foreign(target, kind)
         parent = _existing_parent(target)
         probe = _sibling(parent / target.name, "probe")
         probe.mkdir()  # the only sure test: permissions do not bind root, mounts may be read-only
         probe.rmdir()
     except OSError as error:
-        raise OutputError(f"cannot write to '{directory}': {_reason(error)}") from error
+        raise OutputError(f"cannot write to '{directory}': {failure_reason(error)}") from error
 
 
 def write_run(
@@ -87,7 +95,7 @@ def write_run(
             with suppress(OSError):  # not made yet, or in use by someone else by now
                 folder.rmdir()
         if isinstance(error, OSError):
-            raise OutputError(f"cannot write '{directory}': {_reason(error)}") from error
+            raise OutputError(f"cannot write '{directory}': {failure_reason(error)}") from error
         raise
     return target
 
@@ -99,8 +107,7 @@ def read_run(directory: str | Path) -> dict[str, pd.DataFrame]:
         OutputError: the folder is not a run, or lacks a table.
     """
     folder = Path(directory)
-    if not _is_run(folder):
-        raise OutputError(f"'{directory}' is not a run folder")
+    read_manifest(folder, "run")
     try:
         return {
             # no partitioning: a folder named `seed=1` above would become a column
@@ -108,7 +115,7 @@ def read_run(directory: str | Path) -> dict[str, pd.DataFrame]:
             for name in TABLES
         }
     except (OSError, pa.ArrowInvalid) as error:
-        raise OutputError(f"cannot read '{directory}': {_reason(error)}") from error
+        raise OutputError(f"cannot read '{directory}': {failure_reason(error)}") from error
 
 
 def _parquet(name: str, table: pa.Table) -> bytes:
@@ -122,19 +129,31 @@ def _parquet(name: str, table: pa.Table) -> bytes:
     return sink.getvalue().to_pybytes()
 
 
-def _is_run(folder: Path) -> bool:
+def read_manifest(directory: str | Path, kind: str) -> dict[str, Any]:
+    """The manifest of a folder of this kind.
+
+    Raises:
+        OutputError: the folder is something else.
+    """
     try:
-        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        manifest = json.loads((Path(directory) / MANIFEST).read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        return False
-    return isinstance(manifest, dict) and manifest.get("kind") == "run"
+        manifest = None
+    if not isinstance(manifest, dict) or manifest.get("kind") != kind:
+        raise OutputError(f"'{directory}' is not a {kind} folder")
+    return manifest
 
 
-def _refuse_foreign(target: Path) -> None:
-    """Raise unless the target is absent, an empty folder or an earlier run."""
+def _refuse_foreign(target: Path, kind: str) -> None:
+    """Raise unless the target is absent, an empty folder or an earlier one of its kind."""
     if target.is_dir():
-        if any(target.iterdir()) and not _is_run(target):
-            raise OutputError(f"'{target}' exists and is not a run folder: name another one")
+        if any(target.iterdir()):
+            try:
+                read_manifest(target, kind)
+            except OutputError as error:
+                raise OutputError(
+                    f"'{target}' exists and is not a {kind} folder: name another one"
+                ) from error
     elif target.exists():
         raise OutputError(f"'{target}' exists and is not a folder: name another one")
 
@@ -186,7 +205,7 @@ def _exchange(one: Path, other: Path) -> bool:
     return bool(rename(here, os.fsencode(one), here, os.fsencode(other), exchange) == 0)
 
 
-def _reason(error: BaseException) -> str:
+def failure_reason(error: BaseException) -> str:
     """One line without the path, which the message names already."""
     words = getattr(error, "strerror", None) or str(error) or type(error).__name__
     return str(words).splitlines()[0]

@@ -10,21 +10,32 @@ import json
 import math
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
 
 from pydantic import ValidationError
 
 from .calendar import last_month, month_index
 from .messages import Problem, one_of, path_of, refuse, schema_problems
-from .schema import Chip, Cloud, Contract, Credit, Scenario
+from .schema import Chip, Cloud, Contract, Credit, Scenario, Section
 
 RESERVED: Final = "world"  # the ledger's owner for users, foundries, staff and power companies
 ROUNDING: Final = 1e-6
 LARGEST: Final = 2**63 - 1  # of a whole number
 
+S = TypeVar("S", bound=Section)
+
 
 def build(data: Mapping[str, Any], source: str) -> Scenario:
-    """Apply the schema to plain data.
+    """Apply the schema of scenarios to plain data.
+
+    Raises:
+        ScenarioError: the first thing that the schema does not allow.
+    """
+    return validated(Scenario, data, source)
+
+
+def validated(schema: type[S], data: Mapping[str, Any], source: str) -> S:
+    """Plain data of a file as an object of this schema.
 
     Raises:
         ScenarioError: the first thing that the schema does not allow.
@@ -33,15 +44,15 @@ def build(data: Mapping[str, Any], source: str) -> Scenario:
         raise refuse(
             source,
             [
-                Problem(path_of(place, data)[0], str(value)[:40], "a finite number or text")
+                Problem(path_of(place, data, schema)[0], str(value)[:40], "a finite number or text")
                 for place, value in numberless
             ],
         )
     try:
         # Strict JSON: lists are tuples and 1 is a float, but "1" and true are no numbers.
-        return Scenario.model_validate_json(json.dumps(data), strict=True)
+        return schema.model_validate_json(json.dumps(data), strict=True)
     except ValidationError as error:
-        raise refuse(source, schema_problems(error, data)) from None
+        raise refuse(source, schema_problems(error, data, schema)) from None
 
 
 def _not_plain(

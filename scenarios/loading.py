@@ -22,9 +22,9 @@ NAMED_LISTS: Final = ("chips", "labs", "clouds", "chipmakers", "investors")
 OTHER_LISTS: Final = ("contracts", "loans", "stakes", "interventions")
 
 
-def shipped_files() -> dict[str, Traversable]:
-    """The scenario files of the package, by name."""
-    folder = resources.files(__package__ or "computemarket.scenarios")
+def shipped_files(folder: Traversable | None = None) -> dict[str, Traversable]:
+    """The TOML files of a folder of the package, by name; without a folder, the scenarios."""
+    folder = folder or resources.files(__package__ or "computemarket.scenarios")
     files = {f.name.removesuffix(".toml"): f for f in folder.iterdir() if f.name.endswith(".toml")}
     return dict(sorted(files.items()))
 
@@ -37,6 +37,26 @@ def read(name_or_path: str | PathLike[str]) -> tuple[dict[str, Any], str]:
     """
     file, source = _find(name_or_path, Path())
     return _resolved(file, source, ()), source
+
+
+def read_plain(
+    name_or_path: str | PathLike[str], shipped: Mapping[str, Traversable], what: str
+) -> tuple[dict[str, Any], Path | None, str]:
+    """The data of a TOML file that extends no other.
+
+    Args:
+        name_or_path: of a file, or one of the shipped names.
+        shipped: files of the package, by name.
+        what: what the file holds, for messages: "study".
+
+    Returns:
+        The data, the folder of the file (None for a shipped one), and what to call it in messages.
+
+    Raises:
+        ScenarioError: there is no such file, it cannot be read, or it is not TOML.
+    """
+    file, source = _find(name_or_path, Path(), shipped, what)
+    return _read(file, source), file.parent if isinstance(file, Path) else None, source
 
 
 def read_text(text: str, source: str, folder: Path | None = None) -> dict[str, Any]:
@@ -60,9 +80,14 @@ def with_world_defaults(data: Mapping[str, Any]) -> dict[str, Any]:
     return {**data, "world": merge_tables(World().model_dump(mode="json"), world)}
 
 
-def _find(given: str | PathLike[str], folder: Path) -> tuple[Traversable, str]:
+def _find(
+    given: str | PathLike[str],
+    folder: Path,
+    shipped: Mapping[str, Traversable] | None = None,
+    what: str = "scenario",
+) -> tuple[Traversable, str]:
     text = str(given)
-    shipped = shipped_files()
+    shipped = shipped_files() if shipped is None else shipped
     if text in shipped:
         return shipped[text], f"{text}.toml"
     path = folder / text
@@ -73,12 +98,12 @@ def _find(given: str | PathLike[str], folder: Path) -> tuple[Traversable, str]:
     if is_file:
         return path, str(path)
     if is_folder:
-        raise ScenarioError(f"{path}: given a folder, expected a TOML file or a shipped scenario")
+        raise ScenarioError(f"{path}: given a folder, expected a TOML file or a shipped {what}")
     if text.endswith(".toml") or len(Path(text).parts) > 1:
         raise ScenarioError(f"{path}: there is no such file")
     known = nearest(text, shipped)
     raise ScenarioError(
-        f"{shown(text)}: there is no shipped scenario and no file of this name{known}"
+        f"{shown(text)}: there is no shipped {what} and no file of this name{known}"
     )
 
 
@@ -88,15 +113,19 @@ def _resolved(file: Traversable, source: str, trail: tuple[str, ...]) -> dict[st
         raise ScenarioError(
             f"{source}: extends: given a file that extends itself, expected another"
         )
+    folder = file.parent if isinstance(file, Path) else Path()
+    data = _extended(_read(file, source), folder, source, (*trail, place))
+    return {"name": file.name.removesuffix(".toml"), **data}
+
+
+def _read(file: Traversable, source: str) -> dict[str, Any]:
     try:
         text = file.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
         raise ScenarioError(f"{source}: not UTF-8 text (byte {error.start})") from None
     except OSError as error:
         raise ScenarioError(f"{source}: cannot be read: {error.strerror}") from None
-    folder = file.parent if isinstance(file, Path) else Path()
-    data = _extended(_parse(text, source), folder, source, (*trail, place))
-    return {"name": file.name.removesuffix(".toml"), **data}
+    return _parse(text, source)
 
 
 def _parse(text: str, source: str) -> dict[str, Any]:

@@ -126,14 +126,16 @@ def entry_name(entry: object) -> str | None:
     return None
 
 
-def path_of(location: Sequence[int | str], data: Any) -> tuple[str, Any]:
+def path_of(
+    location: Sequence[int | str], data: Any, root: type[BaseModel] = Scenario
+) -> tuple[str, Any]:
     """A pydantic location as an override path, and the type of the table that holds its end.
 
     What pydantic adds to a location for the members of a union is left out.
     """
     names: list[str] = []
-    kind: Any = Scenario
-    holder: Any = Scenario
+    kind: Any = root
+    holder: Any = root
     for step in location:
         if isinstance(step, int):
             if not isinstance(data, list | tuple) or step >= len(data):
@@ -148,17 +150,17 @@ def path_of(location: Sequence[int | str], data: Any) -> tuple[str, Any]:
     return ".".join(names), holder
 
 
-def schema_problems(error: ValidationError, data: Any) -> list[Problem]:
-    """What pydantic found, one problem for each path."""
+def schema_problems(error: ValidationError, data: Any, root: type[BaseModel]) -> list[Problem]:
+    """What pydantic found in data for this model, one problem for each path."""
     found: dict[str, Problem] = {}
     for details in error.errors(include_url=False):
-        problem = _problem(details, data)
+        problem = _problem(details, data, root)
         found.setdefault(problem.path, problem)
     return list(found.values())
 
 
-def _problem(details: ErrorDetails, data: Any) -> Problem:
-    path, holder = path_of(details["loc"], data)
+def _problem(details: ErrorDetails, data: Any, root: type[BaseModel]) -> Problem:
+    path, holder = path_of(details["loc"], data, root)
     kind, given = details["type"], shown(details["input"])
     context = details.get("ctx", {})
     if kind == "extra_forbidden":
@@ -169,7 +171,7 @@ def _problem(details: ErrorDetails, data: Any) -> Problem:
         return Problem(path, "nothing", "a value")
     if kind == "value_error":
         what, _, needed = str(context.get("error")).partition(" needs ")
-        return Problem(path or "scenario", what, needed or "something else")
+        return Problem(path or root.__name__.lower(), what, needed or "something else")
     if kind == "literal_error":
         options = details["msg"].removeprefix("Input should be ")
         hint = nearest(
@@ -186,7 +188,7 @@ def _problem(details: ErrorDetails, data: Any) -> Problem:
     if holder is Strategy and kind.endswith("_type") and not path.endswith(".name"):
         return Problem(path, given, "a number, true or false, as strategy parameters are")
     expected = _EXPECTED.get(kind) or details["msg"].removeprefix("Input should be ")
-    return Problem(path or "scenario", given, expected)
+    return Problem(path or root.__name__.lower(), given, expected)
 
 
 _BOUNDS: Final = (

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from .calendar import month_index
+from .calendar import month_index, month_label
 from .checks import build, check
 from .messages import (
     Problem,
@@ -100,6 +100,41 @@ def override(
     for path in sorted(assignments, key=lambda path: not path.endswith(".name")):
         _assign(data, path, _builtin(assignments[path]), origin)
     return checked(data, origin)
+
+
+def branch(
+    scenario: Scenario, assignments: Mapping[str, Any], month: int, source: str | None = None
+) -> Scenario:
+    """A scenario that is the same until a month, and has other values at some paths from then.
+
+    Args:
+        scenario: what is played until then.
+        assignments: new value by path: a number, text, true or false.
+        month: of the run, from 0.
+        source: what a message names as the origin; by default the scenario's name.
+
+    Raises:
+        ScenarioError: a path does not exist or cannot change during the run, or a value is not
+            allowed.
+    """
+    if not assignments:
+        return scenario
+    origin = source or f"branch of {scenario.name}"
+    data = plain(scenario)
+    start = month_label(scenario.run, month)
+    for path, value in assignments.items():
+        event = {"month": start, "kind": "set", "path": path, "value": _builtin(value)}
+        data["interventions"].append(event)
+    return checked(data, f"{origin}, from {start}")
+
+
+def value_at(scenario: Scenario, path: str) -> Any:
+    """What a scenario holds at a path, as plain data.
+
+    Raises:
+        ScenarioError: the path does not exist.
+    """
+    return _value(find(plain(scenario), path, scenario.name))
 
 
 def _builtin(value: Any) -> Any:

@@ -6,7 +6,7 @@ Each rule is a frozen dataclass that satisfies a small protocol; its fields are 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import fields
 from typing import Any, Final
 
@@ -36,8 +36,41 @@ REGISTRY: Final[dict[tuple[str, str], dict[str, type]]] = {
 }
 
 
+_SHIPPED: Final = frozenset(
+    (role, decision, name) for (role, decision), known in REGISTRY.items() for name in known
+)
+
+
 class StrategyError(ValueError):
     """A strategy or a parameter of it that does not exist, or a value out of range."""
+
+
+def register(role: str, decision: str, name: str) -> Callable[[type], type]:
+    """A class decorator that enters a decision rule under a name that scenarios may then give.
+
+    A rule is a frozen dataclass that satisfies the protocol of its decision. One of your own may
+    be entered again, as when a cell of a notebook is run twice.
+
+    Raises:
+        StrategyError: no such role or decision, or the name is that of a shipped rule.
+    """
+    if (role, decision) not in REGISTRY:
+        known = [".".join(pair) for pair in REGISTRY]
+        given = f"{role}.{decision}"
+        raise StrategyError(f"unknown decision '{given}'{_hint(given, known)}")
+    if (role, decision, name) in _SHIPPED:
+        raise StrategyError(f"the strategy '{name}' of {role}.{decision} is shipped: name another")
+
+    def enter(rule: type) -> type:
+        REGISTRY[role, decision][name] = rule
+        return rule
+
+    return enter
+
+
+def added_strategies() -> tuple[tuple[str, str, str, type], ...]:
+    """The rules that were registered beside the shipped ones, like `catalogue`."""
+    return tuple(entry for entry in catalogue() if entry[:3] not in _SHIPPED)
 
 
 def make(role: str, decision: str, given: Strategy) -> Any:

@@ -1,0 +1,159 @@
+"""Points of a design: which levels of the factors are run together.
+
+A design is laid out in the unit cube and carried to each factor's own scale by its quantiles, so
+that one design serves ranges, lists and distributions alike.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy import stats
+from scipy.stats import qmc
+
+from .study import Design, Distribution, Factor, Scalar, Study, StudyError
+
+Cube = npt.NDArray[np.float64]
+
+# Where a design goes to the ends of the unit cube, a distribution without ends is cut here.
+TAIL: Final = 0.005
+
+
+def number_of_points(study: Study) -> int:
+    """How many points the design has; known without laying it out, except for a CSV file."""
+    design, factors = study.design, study.factors
+    if design.kind == "csv":
+        return len(_csv_rows(design, factors))
+    if design.kind == "morris":
+        return (design.trajectories or 0) * (len(factors) + 1)
+    if design.kind == "sobol":
+        return (design.points or 0) * ((2 if design.second_order else 1) * len(factors) + 2)
+    if design.kind == "grid":
+        size = 1
+        for factor in factors:
+            size *= design.levels if factor.values is None else len(factor.values)
+        return size
+    return design.points or 0
+
+
+def design_points(study: Study, whole: Sequence[bool]) -> list[tuple[Scalar, ...]]:
+    """The levels of the factors at each point, in the order of the factors.
+
+    Args:
+        study: its factors and design; the same study always has the same points.
+        whole: for each factor, whether its values are whole numbers.
+
+    Raises:
+        StudyError: the CSV file cannot be read or does not fit the factors; one line.
+    """
+    design, factors = study.design, study.factors
+    if design.kind == "csv":
+        return _csv_rows(design, factors)
+    if design.kind == "grid":
+        at = (np.arange(design.levels) + 0.0) / (design.levels - 1)
+        levels = [
+            list(f.values) if f.values is not None else _levels(f, at, rounded)
+            for f, rounded in zip(factors, whole, strict=True)
+        ]
+        return list(itertools.product(*levels))
+    cube = unit_cube(study)
+    columns = [
+        _levels(factor, cube[:, index], rounded)
+        for index, (factor, rounded) in enumerate(zip(factors, whole, strict=True))
+    ]
+    return list(zip(*columns, strict=True))
+
+
+def problem(study: Study) -> dict[str, Any]:
+    """The factors as SALib wants them, in the unit cube."""
+    size = len(study.factors)
+    names = [factor.column for factor in study.factors]
+    return {"num_vars": size, "names": names, "bounds": [[0.0, 1.0]] * size}
+
+
+def unit_cube(study: Study) -> Cube:
+    """The sampled design before it is carried to the factors' scales: a row a point."""
+    design, size = study.design, len(study.factors)
+    if design.kind == "latin_hypercube":
+        return np.asarray(qmc.LatinHypercube(size, rng=design.seed).random(design.points))
+    if design.kind == "random":
+        return np.random.default_rng(design.seed).random((design.points or 0, size))
+    try:
+        from SALib.sample import morris, sobol
+    except ImportError:
+        raise StudyError(
+            f"design: given kind '{design.kind}', which needs: "
+            "pip install 'computemarket[sensitivity]'"
+        ) from None
+    if design.kind == "morris":
+        return np.asarray(
+            morris.sample(
+                problem(study), design.trajectories, num_levels=design.levels, seed=design.seed
+            )
+        )
+    return np.asarray(
+        sobol.sample(
+            problem(study),
+            design.points,
+            calc_second_order=design.second_order,
+            seed=design.seed,
+        )
+    )
+
+
+def extremes(factor: Factor, whole: bool) -> list[Scalar]:
+    """Levels whose validity stands for that of the others: all of a list, the ends of a range."""
+    if factor.values is not None:
+        return list(factor.values)
+    return _levels(factor, np.array([0.0, 1.0]), whole)
+
+
+def _levels(factor: Factor, at: npt.NDArray[np.float64], whole: bool) -> list[Scalar]:
+    """Quantiles of the factor at shares from 0 to 1."""
+    if factor.values is not None:
+        place = np.minimum((at * len(factor.values)).astype(int), len(factor.values) - 1)
+        return [factor.values[index] for index in place]
+    if factor.distribution is not None:
+        values = _quantiles(factor.distribution, at)
+    else:
+        low, high = factor.low or 0.0, factor.high or 0.0
+        values = low * (high / low) ** at if factor.scale == "log" else low + (high - low) * at
+    return [int(value) for value in np.rint(values)] if whole else values.tolist()
+
+
+def _quantiles(of: Distribution, at: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    if of.kind == "triangular":
+        low, mode, high = of.low or 0.0, of.mode or 0.0, of.high or 0.0
+        frozen = stats.triang((mode - low) / (high - low), low, high - low)
+        return np.asarray(frozen.ppf(at))
+    inside = np.clip(at, TAIL, 1 - TAIL)
+    if of.kind == "normal":
+        return np.asarray(stats.norm(of.mean, of.sd).ppf(inside))
+    return np.asarray(stats.lognorm(of.sigma, scale=of.median).ppf(inside))
+
+
+def _csv_rows(design: Design, factors: Sequence[Factor]) -> list[tuple[Scalar, ...]]:
+    """The points of a CSV file: a column a factor, by its name, in any order."""
+    file = design.file or ""
+    try:
+        table = pd.read_csv(file, float_precision="round_trip")
+    except (OSError, ValueError) as error:  # ValueError: all of pandas' own
+        reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
+        raise StudyError(f"{file}: cannot be read as CSV: {reason}") from None
+    names = [factor.column for factor in factors]
+    if sorted(table.columns) != sorted(names):
+        given, expected = ", ".join(map(str, table.columns)), ", ".join(names)
+        raise StudyError(
+            f"{file}: given the columns {given}, expected those of the factors: {expected}"
+        )
+    if table.empty:
+        raise StudyError(f"{file}: given no rows, expected a row a point")
+    if (gaps := table.isna().any(axis="columns")).any():
+        line = int(gaps.to_numpy().argmax()) + 2
+        raise StudyError(f"{file}: line {line}: given an empty field, expected a value")
+    return list(zip(*(table[name].tolist() for name in names), strict=True))

@@ -1,0 +1,229 @@
+"""What a worker does: plays runs one after the other and adds their rows to the study's tables.
+
+A run that raises, or takes too long, becomes a row that says so; only a disk that cannot be
+written stops a worker.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import signal
+import threading
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import pandas as pd
+import pyarrow as pa
+
+from ..agents.strategies import register
+from ..analysis.outcomes import firm_outcomes, outcomes
+from ..model import ComputeMarket
+from ..scenario import Scenario
+from .plan import Job, Plan
+from .store import OK, TABLES, TableName, schemas, write_part
+
+PART_RUNS: Final = 50
+PART_SECONDS: Final = 10.0
+LONGEST_ERROR: Final = 500
+READ: Final = ("months", "firms", "events", "flows")  # what outcomes are computed from
+
+
+class TimeLimitError(Exception):
+    """A run took longer than its study allows."""
+
+
+@dataclass(slots=True)
+class Tally:
+    """What became of some runs: how many by status, and where the time went.
+
+    model_seconds: in the model itself; seconds: with outcomes computed and parts written.
+    """
+
+    statuses: Counter[str] = field(default_factory=Counter)
+    model_seconds: float = 0.0
+    seconds: float = 0.0
+
+    @classmethod
+    def of(cls, status: str) -> Tally:
+        """One run, played at some other time."""
+        return cls(Counter([status]))
+
+    @property
+    def played(self) -> int:
+        """Number of runs."""
+        return sum(self.statuses.values())
+
+    @property
+    def failed(self) -> int:
+        """Number of runs that raised or took too long."""
+        return self.statuses["error"] + self.statuses["timeout"]
+
+    def add(self, other: Tally) -> None:
+        """Count the runs of another tally too."""
+        self.statuses.update(other.statuses)
+        self.model_seconds += other.model_seconds
+        self.seconds += other.seconds
+
+
+class Parts:
+    """Rows on their way to the disk, written in parts of up to 50 runs or 10 seconds."""
+
+    def __init__(self, plan: Plan, folder: Path) -> None:
+        """`folder` is that of the study."""
+        self.folder = folder
+        self.schemas = schemas(plan)
+        self._clear()
+
+    def add(self, table: TableName, rows: pa.Table) -> None:
+        """Keep rows until the next part is written."""
+        self.rows[table].append(rows.cast(self.schemas[table]))
+
+    def flush(self, *, full_only: bool = False) -> None:
+        """Write what is there; the table of runs last, as it says that a run is done."""
+        runs = len(self.rows["runs"])
+        if full_only and runs < PART_RUNS and time.monotonic() - self.since < PART_SECONDS:
+            return
+        for table in TABLES:
+            if self.rows[table]:
+                write_part(self.folder, table, pa.concat_tables(self.rows[table]))
+        self._clear()
+
+    def _clear(self) -> None:
+        self.rows: dict[TableName, list[pa.Table]] = {name: [] for name in TABLES}
+        self.since = time.monotonic()
+
+
+def play_batch(plan: Plan, folder: Path, jobs: Sequence[Job], parent: int) -> Tally:
+    """Play some runs of a study and write their rows.
+
+    Args:
+        plan: the study, without its points.
+        folder: of the study; on a cluster one that all workers see.
+        jobs: the runs to play.
+        parent: id of the process that asked; Ctrl-C is its affair alone.
+
+    Raises:
+        OutputError: the rows cannot be written.
+    """
+    if os.getpid() != parent and threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for role, decision, name, rule in plan.strategies:
+        register(role, decision, name)(rule)
+    started = time.perf_counter()
+    tally = Tally()
+    parts = Parts(plan, folder)
+    try:
+        for job in jobs:
+            _play(plan, job, parts, tally)
+            parts.flush(full_only=True)
+    finally:
+        parts.flush()
+    tally.seconds = time.perf_counter() - started
+    return tally
+
+
+def record_failure(plan: Plan, folder: Path, job: Job, error: str) -> Tally:
+    """Enter a run that no worker survived."""
+    parts = Parts(plan, folder)
+    failure = {"status": "error", "error": error, "command": _command(plan, folder, job)}
+    parts.add("runs", _one_row({**_key(plan, job), **failure}, parts.schemas["runs"]))
+    parts.flush()
+    return Tally.of("error")
+
+
+def _play(plan: Plan, job: Job, parts: Parts, tally: Tally) -> None:
+    """Play one run and keep its rows, whatever becomes of it."""
+    row = _key(plan, job)
+    started = time.perf_counter()
+    try:
+        if plan.toy is not None:
+            row |= plan.toy(plan.scenario_of(job), job.seed)
+            row["status"] = OK
+        else:
+            row |= _play_market(plan, job, parts, tally)
+    except TimeLimitError as error:
+        row |= {"status": "timeout", "error": str(error)}
+    except Exception as error:
+        words = " ".join(f"{type(error).__name__}: {error}".split())
+        row |= {"status": "error", "error": words[:LONGEST_ERROR]}
+    row["seconds"] = time.perf_counter() - started
+    if "error" in row:
+        row["command"] = _command(plan, parts.folder, job)
+    parts.add("runs", _one_row(row, parts.schemas["runs"]))
+    tally.statuses[row["status"]] += 1
+
+
+def _play_market(plan: Plan, job: Job, parts: Parts, tally: Tally) -> dict[str, Any]:
+    """The status and outcomes of a run of the market; its other rows go to the parts."""
+    scenario = plan.scenario_of(job)
+    started = time.perf_counter()
+    model = _played(scenario, job.seed, plan.study.time_limit_seconds)
+    tally.model_seconds += time.perf_counter() - started
+    tables = {name: model.frame(name) for name in READ}
+    found = outcomes(tables, scenario)
+    key = {name: _key(plan, job)[name] for name in ("run_id", "variant", "replication", "seed")}
+    _add_keyed(parts, "firm_outcomes", key, firm_outcomes(tables, scenario))
+    if plan.study.months:
+        _add_keyed(parts, "months", key, tables["months"])
+    return {"status": OK, **{name: found[name] for name in plan.outcomes}}
+
+
+def _played(scenario: Scenario, seed: int, limit_seconds: float) -> ComputeMarket:
+    """A model played to its horizon.
+
+    Raises:
+        TimeLimitError: it takes longer than it may.
+    """
+    deadline = time.monotonic() + limit_seconds
+    model = ComputeMarket(scenario, seed=seed)
+    while model.running:
+        model.step()
+        if model.running and time.monotonic() > deadline:
+            raise TimeLimitError(
+                f"took more than {limit_seconds:g} s: stopped after {model.month} of "
+                f"{model.horizon} months"
+            )
+    return model
+
+
+def _key(plan: Plan, job: Job) -> dict[str, Any]:
+    """The columns of a run that are known before it is played."""
+    levels = zip((factor.column for factor in plan.study.factors), job.levels, strict=True)
+    return {
+        "run_id": job.run_id,
+        "scenario": plan.scenarios[job.variant].name,
+        "variant": job.variant,
+        "point": job.point,
+        "replication": job.replication,
+        "seed": job.seed,
+        **dict(levels),
+    }
+
+
+def _command(plan: Plan, folder: Path, job: Job) -> str | None:
+    """What a user types to see a run fail again."""
+    if plan.toy is not None:
+        return None
+    words = ["computemarket", "run", str(folder / "scenarios" / f"{job.variant}.toml")]
+    words += ["--seed", str(job.seed)]
+    for path, level in plan.assignments(job).items():
+        words += ["--set", f"{path}={json.dumps(level)}"]
+    if plan.branch_month is not None and job.levels:
+        words += ["--from-month", str(plan.branch_month)]
+    return shlex.join(words)
+
+
+def _one_row(row: dict[str, Any], schema: pa.Schema) -> pa.Table:
+    """A row as a table; what the run does not define is null."""
+    return pa.table({f.name: pa.array([row.get(f.name)], f.type) for f in schema}, schema=schema)
+
+
+def _add_keyed(parts: Parts, table: TableName, key: dict[str, Any], rows: pd.DataFrame) -> None:
+    keyed = pd.DataFrame({**{name: [value] * len(rows) for name, value in key.items()}, **rows})
+    parts.add(table, pa.Table.from_pandas(keyed, parts.schemas[table], preserve_index=False))
