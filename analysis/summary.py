@@ -60,7 +60,7 @@ def cash_table(tables: Tables, firms: pd.DataFrame) -> Table:
     rows = rows.sort_values(
         ["default_month", "out_of_cash_month", "lowest", "firm"], na_position="last"
     )
-    table = _table(
+    table = plain_table(
         "Cash", "Firm", "First unpaid due", "Default", "Lowest runway", "Cash at the end"
     )
     for row in records(rows.head(MOST_ROWS)):
@@ -71,7 +71,7 @@ def cash_table(tables: Tables, firms: pd.DataFrame) -> Table:
             _runway(row["lowest"]),
             usd(row["final"]),
         )
-    table.caption = _note(_more(len(rows) - MOST_ROWS, "firm", "firms"))
+    table.caption = note(more(len(rows) - MOST_ROWS, "firm", "firms"))
     return table
 
 
@@ -86,7 +86,7 @@ def switching_table(tables: Tables, firms: pd.DataFrame) -> Table:
     counts = turns["lab"].value_counts().to_dict()
     latest = turns.groupby("lab").tail(max(1, MOST_ROWS // max(1, len(counts))))
     columns = ("Lab", "Switches", "The latest", "From", "To", "Reason")
-    table = _table("Main suppliers", *columns)
+    table = plain_table("Main suppliers", *columns)
     shown = ""
     for turn in records(latest.head(MOST_ROWS)):
         lab = turn["lab"]
@@ -99,9 +99,9 @@ def switching_table(tables: Tables, firms: pd.DataFrame) -> Table:
         for lab, supplier in zip(labs["firm"], labs["last_main_supplier"], strict=True)
         if lab not in counts
     ]
-    notes = [_more(len(counts) - latest.head(MOST_ROWS)["lab"].nunique(), "lab", "labs")]
+    notes = [more(len(counts) - latest.head(MOST_ROWS)["lab"].nunique(), "lab", "labs")]
     notes += [f"No switch: {', '.join(stayed)}" if stayed else ""]
-    table.caption = _note("; ".join(filter(None, notes)))
+    table.caption = note("; ".join(filter(None, notes)))
     return table
 
 
@@ -109,7 +109,9 @@ def price_table(tables: Tables) -> Table:
     """Spot, contract and list price in the first month and at the end of each year."""
     months = tables["months"].sort_values("month")
     ends = months[~months["date"].str[:4].duplicated(keep="last")]
-    table = _table("Prices, USD per H100e-hour", "Month", "Spot", "Contract", "List", numbers=3)
+    table = plain_table(
+        "Prices, USD per H100e-hour", "Month", "Spot", "Contract", "List", numbers=3
+    )
     for row in records(pd.concat([months.head(1), ends]).drop_duplicates("month")):
         table.add_row(row["date"], *(_price(row[column]) for column in (SPOT, CONTRACT, LIST)))
     return table
@@ -151,7 +153,7 @@ def important_events(events: pd.DataFrame, count: int) -> pd.DataFrame:
     return events.loc[best].sort_index().sort_values("month", kind="stable")
 
 
-def _table(title: str, *columns: str, numbers: int = 0) -> Table:
+def plain_table(title: str, *columns: str, numbers: int = 0) -> Table:
     """A plain table; the last `numbers` columns are flush right."""
     table = Table(
         title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD,
@@ -181,10 +183,11 @@ def _price(value: float) -> str:
     return "-" if np.isnan(value) else price(value)
 
 
-def _note(text: str) -> str | None:
+def note(text: str) -> str | None:
     """A caption with the blank line that tables otherwise end with."""
     return f"{text}\n" if text else None
 
 
-def _more(count: int, one: str, many: str) -> str:
+def more(count: int, one: str, many: str) -> str:
+    """`And 3 more firms`; empty for none."""
     return f"And {count} more {one if count == 1 else many}" if count > 0 else ""

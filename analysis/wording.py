@@ -24,6 +24,13 @@ def price(amount: float) -> str:
     return f"${amount:.2f}"
 
 
+def percent(share: float) -> str:
+    """A share as `68 %`; `<1 %` and `>99 %` tell what is rare from what never happens."""
+    if 0 < share < 0.005:
+        return "<1 %"
+    return ">99 %" if 0.995 <= share < 1 else f"{100 * share:.0f} %"
+
+
 def h100e(amount: float) -> str:
     """Compute in three digits at most: `45k H100e`, `1.2M H100e`."""
     return f"{usd(amount).replace('$', '')} H100e"
