@@ -121,7 +121,7 @@ def cash_over_time(
     figure = new_figure(10, 1.4 + 1.9 * -(-len(names) // 3))
     panels = small_multiples(figure, len(names), columns=3)
     headline(figure, panels, "Out of cash and default by month", "Share of runs")
-    top = min(1.0, 1.15 * float(shares["out_of_cash"].max()))
+    top = min(1.03, 1.15 * float(shares["out_of_cash"].max()))
     for axes, name in zip(panels, names, strict=True):
         own = shares[shares["firm"] == name]
         for colour, variant in zip(PALETTE, variants, strict=False):
@@ -167,10 +167,10 @@ def ensemble_figures(frames: Frames, start: str | None = None) -> dict[str, Figu
 def save_ensemble_figures(
     frames: Frames, directory: str | Path, start: str | None = None
 ) -> list[Path]:
-    """Write the figures as PNG files into a folder, made if need be; return their paths."""
-    Path(directory).mkdir(parents=True, exist_ok=True)
-    paths = []
+    """Write the figures as PNG files into a folder, made if there are any; return their paths."""
+    paths: list[Path] = []
     for name, figure in ensemble_figures(frames, start).items():
+        Path(directory).mkdir(parents=True, exist_ok=True)
         paths.append(Path(directory) / f"{name}.png")
         write_png(figure, paths[-1])
     return paths

@@ -302,7 +302,8 @@ def test_no_run_came_to_its_end(tmp_path):
         text = printed(shape)
         assert line_of(text, "base") == ["base", "2", "0", "2"]
         assert "Never" not in text
-        assert save_ensemble_figures(shape, tmp_path) == []
+        assert save_ensemble_figures(shape, tmp_path / "none") == []
+        assert not (tmp_path / "none").exists()
         assert months_played(shape) == 0
     empty = frames["firm_outcomes"]
     for table in (cash_probabilities(empty), switch_probabilities(empty), cash_by_month(empty, 9)):
