@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
 
 import typer
 
 if TYPE_CHECKING:
+    from .experiments.store import StudyFolder
     from .model import ComputeMarket
     from .scenario import Scenario
 
 USER_FAULT = 2
+RUNS_FAILED = 3
 INTERRUPTED = 130
 
 app = typer.Typer(
@@ -46,6 +48,25 @@ Assignments = Annotated[
         "--set", metavar="PATH=VALUE", help="Change a value, e.g. labs.OpenAI.cash_usd=2e9."
     ),
 ]
+FromMonth = Annotated[
+    str | None,
+    typer.Option(
+        metavar="MONTH", help="Play the base until this month of the run (24, or 2026-01)."
+    ),
+]
+Workers = Annotated[
+    int | None,
+    typer.Option(parser=_whole, metavar="N", help="Runs at once; by default one a core."),
+]
+Engine = Annotated[
+    Literal["local", "dask"], typer.Option(help="Processes of this machine, or a Dask cluster.")
+]
+Scheduler = Annotated[
+    str | None, typer.Option(metavar="ADDRESS", help="Of a Dask scheduler, tcp://HOST:8786.")
+]
+RetryFailed = Annotated[bool, typer.Option("--retry-failed", help="Play failed runs again.")]
+NoPlots = Annotated[bool, typer.Option("--no-plots", help="Write no figures.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="Print nothing.")]
 
 
 def _version(wanted: bool) -> None:
@@ -77,16 +98,17 @@ def run(
         int | None, typer.Option(parser=_whole, metavar="N", help="Months to play.")
     ] = None,
     assignments: Assignments = None,
+    from_month: FromMonth = None,
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Folder for tables and figures.")
     ] = None,
-    no_plots: Annotated[bool, typer.Option("--no-plots", help="Write no figures.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing.")] = False,
+    no_plots: NoPlots = False,
+    quiet: Quiet = False,
 ) -> None:
     """Play a scenario once and show who ran out of cash, who switched, and how prices moved."""
     from .scenario import to_toml
 
-    chosen = _load(scenario, assignments, months)
+    chosen = _load(scenario, assignments, months, from_month)
     if out is not None:
         from .analysis.tables import check_output
 
@@ -108,16 +130,109 @@ def run(
         figures = None if no_plots else add_figures
         write_run(out, model.tables(), model.manifest(), to_toml(chosen), figures)
     if not quiet:
-        from rich.console import Console
-
         from .analysis.summary import closing_summary
 
-        console = Console()
-        for part in closing_summary(frames, chosen):
-            console.print(part)
+        _print(closing_summary(frames, chosen))
         typer.echo(f"Seed {model.entropy}")
         if out is not None:
             typer.echo(f"Tables{'' if no_plots else ' and figures'} in {out}")
+
+
+@app.command()
+def sweep(
+    study: Annotated[str, typer.Argument(metavar="STUDY", help="A study file, or a shipped one.")],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder of the study.")],
+    workers: Workers = None,
+    from_month: FromMonth = None,
+    engine: Engine = "local",
+    scheduler: Scheduler = None,
+    retry_failed: RetryFailed = False,
+    no_plots: NoPlots = False,
+    quiet: Quiet = False,
+) -> None:
+    """Run a study: many seeds, variants, points of a design. The same command resumes."""
+    from .experiments.runner import run_study
+    from .experiments.study import branched, load_study
+
+    folder = run_study(
+        branched(load_study(study), from_month), out, workers=workers, engine=engine,
+        scheduler=scheduler, retry_failed=retry_failed, progress=not quiet,
+    )  # fmt: skip
+    from .analysis.ensemble_summary import ensemble_summary
+
+    if not quiet:
+        _print(ensemble_summary(folder.frames, folder.manifest["start"]))
+    if not no_plots:
+        from .analysis.ensemble_plots import save_ensemble_figures
+
+        save_ensemble_figures(folder.frames, out / "figures", folder.manifest["start"])
+    if not quiet:
+        typer.echo(f"Tables{'' if no_plots else ' and figures'} in {out}")
+    _leave_if_failed(folder)
+
+
+@app.command()
+def compare(
+    scenario: ScenarioName,
+    variant: Annotated[
+        list[str],
+        typer.Option(metavar="NAME:PATH=VALUE[,...]", help="What to compare; may be repeated."),
+    ],
+    replications: Annotated[
+        int | None, typer.Option(parser=_whole, metavar="N", help="Seeds; by default 30.")
+    ] = None,
+    precision: Annotated[
+        float | None,
+        typer.Option(
+            metavar="X",
+            help="Add seeds until intervals reach +-X of the base's mean (absolute for shares).",
+        ),
+    ] = None,
+    max_replications: Annotated[
+        int | None,
+        typer.Option(parser=_whole, metavar="N", help="Seeds at most, with --precision; 500."),
+    ] = None,
+    outcome: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="Compare this, e.g. defaults or OpenAI.out_of_cash."),
+    ] = None,
+    assignments: Assignments = None,
+    from_month: FromMonth = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Folder for runs, table and figure.")
+    ] = None,
+    workers: Workers = None,
+    engine: Engine = "local",
+    scheduler: Scheduler = None,
+    retry_failed: RetryFailed = False,
+    quiet: Quiet = False,
+) -> None:
+    """Compare variants with a scenario on the same seeds: differences with their intervals."""
+    import tempfile
+
+    from .experiments.whatif import CAP, HEADLINES, REPLICATIONS, comparison_study, save, what_if
+
+    if precision is not None and replications is not None:
+        raise typer.BadParameter("given --precision and --replications, expected one of them")
+    first_stage = REPLICATIONS if replications is None else replications
+    study = comparison_study(scenario, variant, _assigned(assignments), first_stage, from_month)
+    with tempfile.TemporaryDirectory() as scratch:
+        compared = what_if(
+            study, out or Path(scratch) / "study", outcome or HEADLINES, precision=precision,
+            cap=max_replications or CAP, workers=workers, engine=engine, scheduler=scheduler,
+            retry_failed=retry_failed, progress=not quiet,
+        )  # fmt: skip
+        if not quiet:
+            from .analysis.paired import comparison_table
+
+            _print([comparison_table(compared.table)])
+            for line in compared.shortfalls:
+                typer.echo(f"Not reached: {line}")
+        if out is not None:
+            save(compared, out)
+            if not quiet:
+                typer.echo(f"Runs, comparison.csv and comparison.png in {out}")
+        _leave_if_failed(compared.folder)
 
 
 @app.command()
@@ -194,16 +309,45 @@ def explain(
         typer.echo(line)
 
 
-def _load(name: str, assignments: list[str] | None, months: int | None = None) -> Scenario:
+def _load(
+    name: str,
+    assignments: list[str] | None,
+    months: int | None = None,
+    from_month: str | None = None,
+) -> Scenario:
     """The scenario with its overrides, checked down to the names of its strategies."""
     from .agents.strategies import unknown_strategies
-    from .scenario import ScenarioError, load_scenario, with_months
+    from .scenario import ScenarioError, branch, load_scenario, month_of, with_months
 
-    chosen = load_scenario(name, assignments or ())
+    if from_month is None:
+        chosen = load_scenario(name, assignments or ())
+    else:
+        base = load_scenario(name)
+        chosen = branch(base, _assigned(assignments), month_of(base, from_month))
     if unknown := unknown_strategies(chosen):
         more = f" (and {len(unknown) - 1} more)" if len(unknown) > 1 else ""
         raise ScenarioError(f"{name}: {unknown[0]}{more}")
     return chosen if months is None else with_months(chosen, months)
+
+
+def _assigned(assignments: list[str] | None) -> dict[str, Any]:
+    from .scenario import parse_assignment
+
+    return dict(parse_assignment(text) for text in assignments or ())
+
+
+def _print(parts: Iterable[Any]) -> None:
+    from rich.console import Console
+
+    console = Console()
+    for part in parts:
+        console.print(part)
+
+
+def _leave_if_failed(folder: StudyFolder) -> None:
+    """Exit code 3 tells a script that some runs of a study failed."""
+    if not folder.runs["status"].isin(("ok", "not_applicable")).all():
+        raise typer.Exit(RUNS_FAILED)
 
 
 def _play(scenario: Scenario, seed: int | None, quiet: bool) -> ComputeMarket:
@@ -251,8 +395,8 @@ def call(argv: Sequence[str]) -> int:
         return exit_.exit_code
     except parse_error as error:
         return _parse_fault(error)
-    except (KeyboardInterrupt, typer.Abort):
-        return _fail("interrupted", INTERRUPTED)
+    except (KeyboardInterrupt, typer.Abort) as interrupt:
+        return _fail(str(interrupt) or "interrupted", INTERRUPTED)
     except BrokenPipeError:
         # The reader has seen enough; nothing more may be flushed into the pipe at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -274,5 +418,8 @@ def _parse_fault(error: Any) -> int:
 
 
 def main(argv: Sequence[str] | None = None) -> NoReturn:
-    """The entry point of the command line; exits with 0, 2 (bad input) or 130 (Ctrl-C)."""
+    """The entry point of the command line.
+
+    Exits with 0, 2 (bad input), 3 (some runs of a study failed) or 130 (Ctrl-C).
+    """
     sys.exit(call(sys.argv[1:] if argv is None else argv))

@@ -8,6 +8,7 @@ interventions change, `lint` for what is legal but suspicious.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from hashlib import blake2b
 from os import PathLike
@@ -26,7 +27,7 @@ from .scenarios.overrides import (
     schedule,
     value_at,
 )
-from .scenarios.schema import Run, Scenario
+from .scenarios.schema import MONTH, Run, Scenario
 from .scenarios.synthetic import synthetic
 
 __all__ = [
@@ -41,7 +42,9 @@ __all__ = [
     "load_scenario",
     "month_index",
     "month_label",
+    "month_of",
     "override",
+    "parse_assignment",
     "scenario_hash",
     "schedule",
     "shipped",
@@ -129,6 +132,29 @@ def with_months(scenario: Scenario, months: int) -> Scenario:
         if month_index(scenario.run, event["month"]) < months
     ]
     return checked(data, f"{scenario.name} over {months} months")
+
+
+def month_of(scenario: Scenario, given: int | str) -> int:
+    """A month counted from the start of the run, from such a number or a date like "2026-01".
+
+    Raises:
+        ScenarioError: it is no month of the run.
+    """
+    text = str(given)
+    if text.isascii() and text.isdecimal() and len(text) <= 4:
+        month = int(text)
+    else:
+        month = month_index(scenario.run, text) if re.fullmatch(MONTH, text) else -1
+    if not 0 <= month < scenario.run.months:
+        first, last = (
+            month_label(scenario.run, 0),
+            month_label(scenario.run, scenario.run.months - 1),
+        )
+        raise ScenarioError(
+            f"{scenario.name}: month: given '{given}', expected one of the run: "
+            f"0 to {scenario.run.months - 1}, or {first} to {last}"
+        )
+    return month
 
 
 def firm_name(scenario: Scenario, name: str) -> str:

@@ -18,7 +18,7 @@ from ..scenario import (
     ScenarioError,
     branch,
     load_scenario,
-    month_index,
+    month_of,
     override,
     scenario_hash,
     value_at,
@@ -188,14 +188,7 @@ def _variant(study: Study, variant: Variant, base: Scenario) -> Scenario:
 
 
 def _month(scenario: Scenario, given: Moment | None) -> int | None:
-    """Months into the run, from a number or a date; None is the start."""
-    if given is None:
-        return None
-    month = month_index(scenario.run, given) if isinstance(given, str) else given
-    if not 0 <= month < scenario.run.months:
-        last = scenario.run.months - 1
-        raise StudyError(f"from_month: given {given}, expected a month of the run (0 to {last})")
-    return month
+    return None if given is None else month_of(scenario, given)
 
 
 def _check_strategies(scenario: Scenario, where: str) -> None:

@@ -99,20 +99,17 @@ class Parts:
         self.since = time.monotonic()
 
 
-def play_batch(plan: Plan, folder: Path, jobs: Sequence[Job], parent: int) -> Tally:
+def play_batch(plan: Plan, folder: Path, jobs: Sequence[Job]) -> Tally:
     """Play some runs of a study and write their rows.
 
     Args:
         plan: the study, without its points.
         folder: of the study; on a cluster one that all workers see.
         jobs: the runs to play.
-        parent: id of the process that asked; Ctrl-C is its affair alone.
 
     Raises:
         OutputError: the rows cannot be written.
     """
-    if os.getpid() != parent and threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
     for role, decision, name, rule in plan.strategies:
         register(role, decision, name)(rule)
     started = time.perf_counter()
@@ -126,6 +123,18 @@ def play_batch(plan: Plan, folder: Path, jobs: Sequence[Job], parent: int) -> Ta
         parts.flush()
     tally.seconds = time.perf_counter() - started
     return tally
+
+
+def serve(parent: int) -> None:
+    """Make this process one that leaves Ctrl-C to its parent, and ends when the parent has."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1)
+        os._exit(1)  # parts appear whole or not at all, so that this loses unwritten runs only
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def record_failure(plan: Plan, folder: Path, job: Job, error: str) -> Tally:

@@ -19,7 +19,7 @@ import joblib
 from joblib.externals.loky.process_executor import BrokenProcessPool
 
 from .plan import Job, Plan, Toy, make_plan
-from .play import PART_RUNS, Tally, play_batch, record_failure
+from .play import PART_RUNS, Tally, play_batch, record_failure, serve
 from .progress import follow
 from .store import StudyFolder, forget_failures, take_folder
 from .study import Study, StudyError, load_study
@@ -108,7 +108,9 @@ def _pool(engine: Engine, workers: int, scheduler: str | None) -> Iterator[_Pool
     if engine == "local":
         if scheduler is not None:
             raise StudyError("scheduler: given with the local engine, expected engine 'dask'")
-        with joblib.parallel_config("loky", n_jobs=workers):
+        with joblib.parallel_config(
+            "loky", n_jobs=workers, initializer=serve, initargs=(os.getpid(),)
+        ):
             yield _Pool(workers, (BrokenProcessPool,))
         return
     try:
@@ -194,9 +196,7 @@ class _Run:
             return_as="generator_unordered", batch_size=1, pre_dispatch=2 * self.pool.slots
         )
         play = joblib.delayed(_numbered)
-        yield from parallel(
-            play(number, self.plan, self.folder, jobs, os.getpid()) for number, jobs in batches
-        )
+        yield from parallel(play(number, self.plan, self.folder, jobs) for number, jobs in batches)
 
     def _batch_size(self, so_far: Tally, left: int) -> int:
         """Runs for the next batch: some seconds of work, and ever fewer towards the end."""
@@ -206,6 +206,6 @@ class _Run:
         return max(1, min(PART_RUNS, timely, left // (3 * self.pool.slots)))
 
 
-def _numbered(number: int, plan: Plan, folder: Path, jobs: Sequence[Job], parent: int) -> Any:
+def _numbered(number: int, plan: Plan, folder: Path, jobs: Sequence[Job]) -> tuple[int, Tally]:
     """A batch under its number: batches come back in any order."""
-    return number, play_batch(plan, folder, jobs, parent)
+    return number, play_batch(plan, folder, jobs)

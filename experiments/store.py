@@ -90,6 +90,12 @@ class StudyFolder:
         """A row a run and month, where the study keeps them, else None."""
         return self._frame("months") if self.study.months else None
 
+    @property
+    def frames(self) -> dict[str, pd.DataFrame | None]:
+        """The tables by name."""
+        tables = {"runs": self.runs, "firm_outcomes": self.firm_outcomes}
+        return tables | {"months": self.months}
+
     def statuses(self) -> dict[str, str]:
         """Status of each run that was played, by run_id: "ok" wherever it once was."""
         table = _read(self.path, "runs", ["run_id", "status"])

@@ -237,6 +237,11 @@ def load_study(file: str | PathLike[str]) -> Study:
     return study.model_copy(update={"scenario": scenario, "variants": variants, "design": design})
 
 
+def branched(study: Study, from_month: str | None) -> Study:
+    """The study with its variants and factors acting from a month on, if one is given."""
+    return study if from_month is None else study.model_copy(update={"from_month": from_month})
+
+
 def shipped_studies() -> dict[str, Traversable]:
     """The study files of the package, by name."""
     folder = resources.files(__package__ or "computemarket.experiments") / "studies"

@@ -14,7 +14,8 @@ OPENING: dict[str, Any] = {"opening": True}
 
 # Paths, contract ids and messages are made of names: no separators, nothing invisible.
 _NAME = r"^[^\s.>/=\[\]\x00-\x1f\x7f]([^.>/=\[\]\x00-\x1f\x7f]*[^\s.>/=\[\]\x00-\x1f\x7f])?$"
-Month = Annotated[str, StringConstraints(pattern=r"^\d{4}-(0[1-9]|1[0-2])$")]
+MONTH = r"^\d{4}-(0[1-9]|1[0-2])$"
+Month = Annotated[str, StringConstraints(pattern=MONTH)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=60, pattern=_NAME)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]

@@ -1,0 +1,161 @@
+"""What if? One scenario against variants of it, on as many seeds as the answer needs."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import pandas as pd
+
+from ..scenario import parse_assignment
+from ..scenarios.checks import validated
+from .compare import compare, replications_needed
+from .runner import run_study
+from .store import StudyFolder, writing
+from .study import BASE, Study, StudyError, branched
+
+REPLICATIONS: Final = 30
+CAP: Final = 500
+HEADLINES: Final = (
+    "labs_out_of_cash",
+    "defaults",
+    "labs_that_switched",
+    "spot_price_last_24_months",
+    "contract_price_last_24_months",
+    "lab_revenue_usd",
+    "capex_usd",
+    "funds_raised_usd",
+)
+
+
+class Comparison(NamedTuple):
+    """The table of `compare` for the outcomes asked for, and what could not be reached."""
+
+    table: pd.DataFrame
+    shortfalls: tuple[str, ...]
+    folder: StudyFolder
+
+
+def what_if(
+    study: Study,
+    out: str | os.PathLike[str],
+    outcomes: Sequence[str] = HEADLINES,
+    *,
+    precision: float | None = None,
+    cap: int = CAP,
+    **running: Any,
+) -> Comparison:
+    """Play a study's variants on common seeds and compare them with the scenario itself.
+
+    Args:
+        study: base and variants; its replications are the first stage where a precision is asked.
+        out: folder of the study, new or to be resumed.
+        outcomes: what to compare (see `compare`).
+        precision: half-width of the 95 % intervals of the differences, at most: a fraction of the
+            base's mean, or absolute for shares. Replications are added until it is reached
+            (Stein's two-stage procedure), or the cap.
+        cap: replications at most.
+        running: workers, engine and the like, for `run_study`.
+
+    Raises:
+        ScenarioError: the study or an outcome is not valid.
+        OutputError: the folder cannot be written.
+    """
+    if not study.variants:
+        raise StudyError("variants: given none, expected at least one to compare with the base")
+    if precision is not None and not precision > 0:
+        raise StudyError(f"precision: given {precision:g}, expected a number above 0")
+    names = [variant.name for variant in study.variants]
+
+    def compared(folder: StudyFolder, first_stage: int | None = None) -> pd.DataFrame:
+        return compare(
+            folder.runs, BASE, outcomes, variants=names, firm_outcomes=folder.firm_outcomes,
+            first_stage=first_stage,
+        )  # fmt: skip
+
+    first_stage = study.replications
+    folder = run_study(study, out, **running)
+    table = compared(folder)
+    shortfalls: list[str] = []
+    while precision is not None:
+        plan = replications_needed(table, precision, cap)
+        wanted = int(plan["replications"].max())
+        rows = plan[plan["note"] != ""]
+        shortfalls = list(rows["outcome"] + ", " + rows["variant"] + ": " + rows["note"])
+        if wanted <= study.replications:
+            break
+        study = study.model_copy(update={"replications": wanted})
+        folder = run_study(study, out, **running)
+        table = compared(folder, first_stage)
+    return Comparison(table, tuple(shortfalls), folder)
+
+
+def comparison_study(
+    scenario: str,
+    variants: Sequence[str],
+    assignments: Mapping[str, Any],
+    replications: int,
+    from_month: str | None = None,
+) -> Study:
+    """The study of a comparison asked for on the command line.
+
+    Args:
+        scenario: name or file.
+        variants: `NAME:PATH=VALUE[,PATH=VALUE...]` each; one name may be given several times.
+        assignments: values by path, in all variants and the base.
+        replications: number of seeds.
+        from_month: when the variants begin to differ, if not at the start.
+
+    Raises:
+        ScenarioError: a variant is not of this form, or a number is out of range.
+    """
+    settings: dict[str, dict[str, Any]] = {}
+    for text in variants:
+        name, colon, values = text.partition(":")
+        if not colon or not name.strip() or not values.strip():
+            raise StudyError(f"variant: given '{text}', expected NAME:PATH=VALUE[,PATH=VALUE...]")
+        pairs = (parse_assignment(part) for part in _split(values))
+        settings.setdefault(name.strip(), {}).update(pairs)
+    data = {
+        "scenario": scenario,
+        "set": assignments,
+        "replications": replications,
+        "variants": [{"name": name, "set": values} for name, values in settings.items()],
+    }
+    return branched(validated(Study, data, "compare"), from_month)
+
+
+def save(comparison: Comparison, folder: str | os.PathLike[str]) -> None:
+    """Write the table as `comparison.csv` and its figure as `comparison.png`.
+
+    Raises:
+        OutputError: the folder cannot be written.
+    """
+    from ..analysis.drawing import write_png
+    from ..analysis.paired import comparison_figure
+
+    target = Path(folder)
+    with writing(target):
+        comparison.table.to_csv(target / "comparison.csv", index=False)
+        write_png(comparison_figure(comparison.table), target / "comparison.png")
+
+
+def _split(text: str) -> list[str]:
+    """Parts between commas that stand outside of brackets and quotes."""
+    parts, depth, quote = [""], 0, ""
+    for sign in text:
+        if quote:
+            quote = "" if sign == quote else quote
+        elif sign in "'\"":
+            quote = sign
+        elif sign in "[{":
+            depth += 1
+        elif sign in "]}":
+            depth -= 1
+        elif sign == "," and depth == 0:
+            parts.append("")
+            continue
+        parts[-1] += sign
+    return parts
