@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-_SCALES = ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k"))
+SCALES = ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k"))
 
 
 def usd(amount: float) -> str:
     """Dollars in three digits at most: `$1.2B`, `$340M`, `-$15k`, `$0`."""
     size = abs(amount)
-    for scale, letter in _SCALES:
+    for scale, letter in SCALES:
         if size >= 0.9995 * scale:
             text = f"{_three_digits(size / scale)}{letter}"
             break
