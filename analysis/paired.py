@@ -124,7 +124,7 @@ def _table(rows: pd.DataFrame) -> Table:
 def _differences(axes: Axes, rows: pd.DataFrame) -> None:
     """One panel: a line a variant, top down."""
     unit, direction = rows["unit"].dropna().iloc[0], rows["direction"].dropna().iloc[0]
-    axes.axvline(0, color=INK, linewidth=0.8)
+    axes.axvline(0, color=GREY, linewidth=0.9, zorder=1)
     for place, row in enumerate(records(rows)):
         value, margin = row["difference"], (row["upper"] - row["lower"]) / 2
         edge, face, _ = _CLEAR if row["lower"] > 0 or row["upper"] < 0 else _UNCLEAR
@@ -138,7 +138,7 @@ def _differences(axes: Axes, rows: pd.DataFrame) -> None:
             textcoords="offset points",
             ha="center",
             fontsize=8,
-            color=edge,
+            color=INK,
             path_effects=HALO,
         )
     style(axes, _words(rows["outcome"].dropna().iloc[0]), "")

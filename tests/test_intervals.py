@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -271,6 +271,7 @@ def test_ties_leave_the_t_interval():
         assert bootstrap_interval(sample) == t_interval(sample)
 
 
+@settings(deadline=None)
 @given(samples)
 def test_interval_of_a_mean_holds_the_mean_and_mirrors(sample):
     for interval_of in (t_interval, bootstrap_interval, lambda s: stein_interval(s, s.size // 2)):
