@@ -103,7 +103,7 @@ def _table(rows: pd.DataFrame) -> Table:
     title = f"{first['variant']} against {first['base']}, {most} pairs of runs"
     table = plain_table(title, "Outcome", *heads, numbers=len(heads))
     table.columns[0].min_width = 12
-    for column in table.columns[1:-1]:
+    for column in table.columns[1:-2]:
         column.no_wrap = True
     for row in records(rows):
         unit, margin = row["unit"], (row["upper"] - row["lower"]) / 2

@@ -341,6 +341,11 @@ def test_the_table_on_screen(capsys):
     assert "95 % interval" in printed
     assert "(0 pairs)" in " ".join(printed.split())
     assert max(map(len, printed.splitlines())) <= 80
+    wide = a_comparison(["calm"]).assign(difference=-36.67e9, lower=-37.33e9, upper=-36e9)
+    Console(width=80).print(comparison_table(wide))
+    printed = capsys.readouterr().out
+    assert "-$37.33B to" in printed
+    assert " Seeds" in printed  # the last column is whole
     Console(width=80).print(comparison_table(pd.DataFrame()))
 
 
