@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import inspect
 import secrets
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from importlib.metadata import version
 from os import PathLike
@@ -35,6 +38,21 @@ from .scenario import Scenario, load_scenario, scenario_hash, schedule, with_mon
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
+
+
+@contextmanager
+def _without_collector() -> Iterator[None]:
+    """Pause the cyclic garbage collector: a month leaves no cycles, so its visits find nothing.
+
+    It was on for whoever paused it first, and that one turns it on again, also in other threads.
+    """
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 class ComputeMarket(mesa.Model):
@@ -138,15 +156,16 @@ class ComputeMarket(mesa.Model):
 
     def run(self) -> ComputeMarket:
         """Play to the horizon."""
-        while self.running:
-            self.step()
+        with _without_collector():
+            while self.running:
+                self.step()
         return self
 
     def _publish(self) -> None:
         """Show the month's headline figures to Mesa's data collector."""
-        row = self.market.recorder.rows["months"][-1]
+        columns = self.market.recorder.columns("months")
         for name, column in _REPORTED.items():
-            setattr(self, name, row[column])
+            setattr(self, name, columns[column][-1])
         self.datacollector.collect(self)
 
     # -- results ------------------------------------------------------------------------------

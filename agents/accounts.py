@@ -57,16 +57,17 @@ _COST_OF_SALES = frozenset(
 )
 
 
+_ASSETS = slice(Account.CASH, Account.EQUITY_HELD + 1)
+
+
 def rate(economy: Economy) -> None:
     """Public credit rating of each firm."""
-    books = economy.market.ledger.books
     for firm in economy.firms():
         if not firm.alive:
             firm.credit_rating = "D"
             continue
-        row = books[firm.name]
-        assets = sum(row[: Account.EQUITY_HELD + 1])
-        leverage = -row[Account.DEBT] / assets if assets > 0 else 2.0
+        assets = sum(firm.row[_ASSETS])
+        leverage = firm.debt_usd / assets if assets > 0 else 2.0
         firm.credit_rating = rating(firm.runway_months, leverage, firm.backed or firm.spec.listed)
 
 

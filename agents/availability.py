@@ -27,12 +27,12 @@ def future_mw(cloud: Cloud) -> dict[str, float]:
     families, soon = cloud.families, market.month + 3
     sold = dict.fromkeys(families, 0.0)
     for contract in market.book.of_cloud(cloud.name):
-        maker = contract.maker
-        if maker in sold:
-            peak = contract.h100e_at(later) or contract.h100e_at(soon)
-            density = families[maker].per_mw[contract.workload]
-            if peak > 0 and density > 0:
-                sold[maker] += peak / density
+        family = families.get(contract.maker)
+        peak = contract.h100e_at(later) or contract.h100e_at(soon)
+        if family and peak > 0:
+            density = family.per_mw[contract.workload]
+            if density > 0:
+                sold[contract.maker] += peak / density
     captive = 0.85 * cloud.captive_h100e / cloud.used_mw / max(1e-9, cloud.h100e_per_mw)
     future = {}
     for maker, family in families.items():

@@ -8,6 +8,7 @@ from ..market.allocation import ration
 from ..market.contracts import ChipOrder, DealStatus
 from ..market.credit import NOTCHES
 from ..market.ledger import WORLD
+from ..market.market import Market
 from .chipmaker import Chipmaker
 from .cloud import Cloud
 from .economy import Economy
@@ -46,13 +47,13 @@ def _ship(economy: Economy, maker: Chipmaker) -> None:
     weights = {b: _weight(economy, maker, b, d, sold) for b, d in demands.items()}
     granted = ration(production, due, weights)
     shares = market.mixes[maker.name].shares
-    units = {chip.name: share / chip.h100e for chip, share in shares}  # to an H100e
-    cost = sum([units[chip.name] * chip.unit_cost_usd for chip, _ in shares])
+    units = [(chip.name, share / chip.h100e) for chip, share in shares]  # to an H100e
+    cost = sum([n * chip.unit_cost_usd for (_, n), (chip, _) in zip(units, shares, strict=True)])
     for order in maker.orders:  # first come, first served within a buyer
         h100e = min(order.left_h100e, granted[order.buyer])
         if h100e > 0:
             granted[order.buyer] -= h100e
-            _deliver(economy, maker, order, h100e, {c: n * h100e for c, n in units.items()})
+            _deliver(economy, maker, order, h100e, [(chip, n * h100e) for chip, n in units])
     market.bill(maker.name, WORLD, cost * maker.shipped_h100e, "foundry")
     maker.orders = [o for o in maker.orders if o.status is DealStatus.SIGNED]
 
@@ -70,27 +71,24 @@ def _weight(economy: Economy, maker: Chipmaker, buyer: str, ordered: float, sold
 
 
 def _deliver(
-    economy: Economy, maker: Chipmaker, order: ChipOrder, h100e: float, units: dict[str, float]
+    economy: Economy,
+    maker: Chipmaker,
+    order: ChipOrder,
+    h100e: float,
+    units: list[tuple[str, float]],
 ) -> None:
-    market = economy.market
+    market, buyer = economy.market, order.buyer
     last = order.left_h100e - h100e < 1.0  # a remainder below one H100e is let go
     order.left_h100e = 0.0 if last else order.left_h100e - h100e
-    order.units += round(sum(units.values()))
+    order.units += round(sum([n for _, n in units]))
     maker.shipped_h100e += h100e
     maker.delivered_h100e += h100e
-    maker.bought[order.buyer] = maker.bought.get(order.buyer, 0.0) + h100e
+    maker.bought[buyer] = maker.bought.get(buyer, 0.0) + h100e
     due = round(h100e * market.mixes[maker.name].price_usd_per_h100e)
-    deposit = market.ledger.prepaid_usd(order.buyer, maker.name, order.contract_id)
-    if deposit:
-        part = deposit if last else min(deposit, round(order.deposit_usd * h100e / order.h100e))
-        part = min(part, due)
-        market.ledger.draw_prepaid(order.buyer, maker.name, part, "chips", order.contract_id)
-        due -= part
-        if last and deposit > part:
-            rest = deposit - part
-            market.bill(maker.name, order.buyer, rest, "deposit_refund", order.contract_id)
-    market.bill(order.buyer, maker.name, due, "chips")
-    cloud = economy.clouds.get(order.buyer)
+    if order.deposit_usd:
+        due -= _draw_deposit(market, order, h100e, due, last)
+    market.bill(buyer, maker.name, due, "chips")
+    cloud = economy.clouds.get(buyer)
     if cloud is not None:
         cloud.receive_chips(units)
     if last:
@@ -102,11 +100,23 @@ def _deliver(
         market.event(
             "slip",
             maker.name,
-            order.buyer,
-            text=f"{maker.name} is late with {order.left_h100e:,.0f} H100e for {order.buyer}",
+            buyer,
+            text=f"{maker.name} is late with {order.left_h100e:,.0f} H100e for {buyer}",
             h100e=order.left_h100e,
             contract_id=order.contract_id,
         )
+
+
+def _draw_deposit(market: Market, order: ChipOrder, h100e: float, due: int, last: bool) -> int:
+    """Dollars of a delivery that the deposit pays, in proportion; the last one refunds the rest."""
+    buyer, maker, ref = order.buyer, order.maker, order.contract_id
+    deposit = market.ledger.prepaid_usd(buyer, maker, ref)
+    part = deposit if last else min(deposit, round(order.deposit_usd * h100e / order.h100e))
+    part = min(part, due)
+    market.ledger.draw_prepaid(buyer, maker, part, "chips", ref)
+    if last and deposit > part:
+        market.bill(maker, buyer, deposit - part, "deposit_refund", ref)
+    return part
 
 
 def order_chips(economy: Economy, lab_trend: float) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import insort
 from math import exp
 from operator import attrgetter
 from typing import ClassVar
@@ -160,13 +161,14 @@ class Cloud(Firm):
         market, month = self.market, self.market.month
         power = market.rules.world.power
         self.promised_mw = self.energised_this_month_mw = 0.0
-        for project in self.projects:
-            if project.due > month:
-                break  # projects are kept in order of due month
+        due = [p for p in self.projects if p.due <= month]
+        self.projects = self.projects[len(due) :]  # they are kept in order of due month
+        for project in due:
             self.promised_mw += project.mw
             draw = market.draws.uniform("slip", self.name, month=month, item=str(project.promised))
             if draw < power.slip_probability:
                 project.due = month + power.slip_months
+                self.start_project(project)
                 market.event(
                     "slip",
                     self.name,
@@ -176,17 +178,19 @@ class Cloud(Firm):
                     promised=market.dates[min(project.promised, len(market.dates) - 1)],
                 )
                 continue
-            project.due = -1
             self.energised_mw += project.mw
             self.energised_this_month_mw += project.mw
             if not self.leases:
                 shell = project.mw * power.shell_cost_usd_per_mw
                 market.bill(self.name, WORLD, shell, "data_centre")
-        self.projects = sorted([p for p in self.projects if p.due >= 0], key=_by_due)
 
-    def receive_chips(self, units: dict[str, float]) -> None:
+    def start_project(self, project: PowerProject) -> None:
+        """Enter megawatts under construction, in order of due month."""
+        insort(self.projects, project, key=_by_due)
+
+    def receive_chips(self, units: list[tuple[str, float]]) -> None:
         """Chips delivered wait for power."""
-        for chip, n in units.items():
+        for chip, n in units:
             self.waiting[chip] = self.waiting.get(chip, 0.0) + n
 
     def install(self) -> None:
@@ -207,8 +211,7 @@ class Cloud(Firm):
                 continue
             self.fleet[chip] = units
             used += units * catalogue.chips[chip].kw / 1000
-        newest_first = sorted(self.waiting, key=lambda c: (-catalogue.month_of[c], c))
-        for chip in newest_first:
+        for _, chip in sorted([(-catalogue.month_of[c], c) for c in self.waiting]):  # newest first
             kw = catalogue.chips[chip].kw
             units = min(self.waiting[chip], max(0.0, self.energised_mw - used) * 1000 / kw)
             if units > 0:

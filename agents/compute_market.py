@@ -6,7 +6,7 @@ from math import exp, log
 
 from ..market.contracts import HOURS_PER_MONTH, ComputeContract, DealStatus
 from ..market.ledger import WORLD
-from ..market.market import WORKLOADS
+from ..market.market import WORKLOADS, Market
 from ..market.spot import Bid, Offer, clear
 from .cloud import Cloud
 from .economy import Economy
@@ -274,14 +274,15 @@ def bill_contracts(economy: Economy) -> None:
     market = economy.market
     for lab in economy.living_labs():
         lab.compute_cost_usd += sum(
-            [_bill_contract(economy, lab, c) for c in market.book.of_lab(lab.name)]
+            [
+                _bill_contract(market, lab, contract)
+                for contract in market.book.of_lab(lab.name)
+                if contract.delivered_h100e > 0
+            ]
         )
 
 
-def _bill_contract(economy: Economy, lab: Lab, contract: ComputeContract) -> float:
-    market = economy.market
-    if contract.delivered_h100e <= 0:
-        return 0.0
+def _bill_contract(market: Market, lab: Lab, contract: ComputeContract) -> float:
     used = contract.delivered_h100e * (1 - lab.idle[contract.workload])
     h100e = contract.take_or_pay_h100e(used)
     due = round(h100e * contract.price_usd_per_h100e_hour * HOURS_PER_MONTH)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ..market.market import Market
@@ -23,12 +22,14 @@ class Economy:
     chipmakers: dict[str, Chipmaker]
     investors: dict[str, Investor]
 
-    def firms(self) -> Iterator[Firm]:
+    def firms(self) -> list[Firm]:
         """All firms, dead ones included, role by role."""
-        yield from self.labs.values()
-        yield from self.clouds.values()
-        yield from self.chipmakers.values()
-        yield from self.investors.values()
+        return [
+            *self.labs.values(),
+            *self.clouds.values(),
+            *self.chipmakers.values(),
+            *self.investors.values(),
+        ]
 
     def firm(self, name: str) -> Firm:
         """A firm by name; KeyError if there is none."""

@@ -189,7 +189,7 @@ def order_power(cloud: Cloud, outlook: Outlook) -> None:
         halls = _HALL_BUDGET_SHARE * cloud.capital_budget_usd
         gap = min(gap, 4 * halls / power.shell_cost_usd_per_mw)
     if gap > 4:
-        cloud.projects.append(PowerProject(market.month + lead, gap / 4))
+        cloud.start_project(PowerProject(market.month + lead, gap / 4))
     elif total > 1.1 * need:
         for project in cloud.projects:
             if project.due > market.month + 4:

@@ -22,13 +22,14 @@ from .economy import Economy
 from .investor import Investor
 from .lab import Lab
 from .lending import lend, open_loans
-from .reporting import contract_rows
+from .plain import plain
+from .reporting import contract_columns
 from .service import open_shares
 
 
 def found(model: mesa.Model, rules: Scenario, draws: Draws) -> Economy:
     """Build firms in order of name, with opening balances, contracts, orders and stakes."""
-    rules = _in_order(rules)
+    rules = plain(_in_order(rules))
     names = sorted(firm.name for firm in rules.firms)
     launches = {chip.name: month_index(rules.run, chip.launch) for chip in rules.chips}
     dates = [month_label(rules.run, m) for m in range(rules.run.months)]
@@ -147,7 +148,7 @@ def begin_month(economy: Economy, month: int, rules: Scenario | None) -> None:
     market.month = market.ledger.month = market.recorder.month = month
     market.signed_this_month = []
     if rules is not None:
-        rules = market.rules = _in_order(rules)
+        rules = market.rules = plain(_in_order(rules))
         specs = {spec.name: spec for spec in rules.firms}
         for firm in economy.firms():
             firm.follow(specs[firm.name])
@@ -174,8 +175,8 @@ def verify(economy: Economy) -> str:
 def result_table(economy: Economy, name: str) -> pa.Table:
     """One result table so far."""
     if name == "contracts":
-        return as_table(name, contract_rows(economy))
-    return as_table(name, economy.market.recorder.rows[name])
+        return as_table(name, contract_columns(economy))
+    return as_table(name, economy.market.recorder.columns(name))
 
 
 def result_tables(economy: Economy) -> dict[str, pa.Table]:

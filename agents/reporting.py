@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..market.columns import CONTRACTS
 from ..market.contracts import HOURS_PER_MONTH
 from ..market.market import WORKLOADS
 from .accounts import mark_shares
@@ -217,6 +218,7 @@ def measure(economy: Economy, units: dict[str, float]) -> None:
     rows["months"].append(month_row(economy, units))
     rows["firms"].extend(firm_rows(economy))
     market.recorder.flows(market.ledger.close_month())
+    market.recorder.close_month()
 
 
 def chip_price_rows(economy: Economy) -> list[tuple[Any, ...]]:
@@ -234,8 +236,13 @@ def chip_price_rows(economy: Economy) -> list[tuple[Any, ...]]:
     return rows
 
 
-def contract_rows(economy: Economy) -> list[tuple[Any, ...]]:
-    """All rows of the contracts table, in order of opening."""
+def contract_columns(economy: Economy) -> list[tuple[Any, ...]]:
+    """The contracts table, one row a deal in order of opening, column by column."""
+    rows = _contract_rows(economy)
+    return [*zip(*rows, strict=True)] or [()] * len(CONTRACTS)
+
+
+def _contract_rows(economy: Economy) -> list[tuple[Any, ...]]:
     book = economy.market.book
     rows: list[tuple[Any, ...]] = []
     for c in book.compute:

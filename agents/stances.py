@@ -50,19 +50,36 @@ class Menu:
         decline = bargaining.price_decay_expected_per_year
         self._decay = [mean_decline(decline, years) for years in self._years]
         self.last_decay = self._decay[-1]
-        self.for_buyer: list[tuple[float, float, float]] = []  # years, bound years, exclusivity
+        self._for_buyer: list[tuple[float, float, float]] = []  # years, bound years, exclusivity
         self.for_seller: list[tuple[float, float, float]] = []  # decay, wear, stranding
         for terms, years, decay in zip(self.terms, self._years, self._decay, strict=True):
             bound_years = years * terms.termination_fee_share * terms.take_or_pay_share
             exclusivity = _EXCLUSIVITY_COST if terms.exclusive else 0.0
-            self.for_buyer.append((years, bound_years, exclusivity))
+            self._for_buyer.append((years, bound_years, exclusivity))
             wear = mean_decline(building.obsolescence_per_year, years)
             stranding = _STRANDING * max(0.0, _LONG_TERM_YEARS - years)
             self.for_seller.append((decay, wear, stranding))
+        self._buyer_scales: dict[tuple[float, float, float], list[float]] = {}
         self._buyer_slopes: dict[float, tuple[float, ...]] = {}
         self._seller_terms: dict[
             tuple[float, str], tuple[tuple[float, ...], tuple[float, ...]]
         ] = {}
+
+    def buyer_scales(
+        self, security: float, flexibility: float, switching_years: float
+    ) -> list[float]:
+        """What each item is worth to a buyer, as a multiple of what compute costs elsewhere.
+
+        security, flexibility: share of the price for a year of supply, or of being bound
+        """
+        key = security, flexibility, switching_years
+        if key not in self._buyer_scales:
+            scales = [
+                1 + security * years - flexibility * bound - exclusivity - switching_years / years
+                for years, bound, exclusivity in self._for_buyer
+            ]
+            self._buyer_scales[key] = [max(0.05, scale) for scale in scales]
+        return self._buyer_scales[key]
 
     def buyer_slopes(self, cost_of_capital: float) -> tuple[float, ...]:
         """What a dollar on the price costs a buyer, prepayment carried."""
@@ -124,14 +141,8 @@ def buyer_stance(menu: Menu, lab: Lab, cloud: Cloud, outside_price: float) -> St
     incumbent = cloud.name in [c.cloud for c in market.book.by_lab.get(lab.name, ())]
     switching = 0.0 if incumbent else rules.switching_cost_months / 12 * 0.25
     rich = lab.backed or lab.runway_months >= _COMFORTABLE_RUNWAY_MONTHS
-    security = _SECURITY * shortage
     flexibility = _FLEXIBILITY if rich else _UNEASY_FLEXIBILITY
-    scales = [
-        1 + security * years - flexibility * bound - exclusivity - switching / years
-        for years, bound, exclusivity in menu.for_buyer
-    ]
-    if min(scales) < 0.05:
-        scales = [max(0.05, scale) for scale in scales]
+    scales = menu.buyer_scales(_SECURITY * shortage, flexibility, switching)
     intercepts = [outside_price * scale for scale in scales]
     slopes = menu.buyer_slopes(_RICH_LAB_COST_OF_CAPITAL if rich else _LAB_COST_OF_CAPITAL)
     low = min(0.8 * market.user_cost, 0.6 * outside_price * menu.last_decay)

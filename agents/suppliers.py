@@ -47,7 +47,8 @@ def _follow(economy: Economy, lab: Lab, what: str, shares: dict[str, float]) -> 
         leader = min([g for g, h in shares.items() if h >= enough])
     if old is None or leader == old:
         lab.main_supplier[what] = leader  # a first supplier is no switch
-        lab.challenger.pop(what, None)
+        if what in lab.challenger:
+            del lab.challenger[what]
         return
     name, since = lab.challenger.get(what, (leader, market.month))
     if name != leader:

@@ -206,8 +206,8 @@ class ContractBook:
 
     def of_lab(self, lab: str, workload: str | None = None) -> list[ComputeContract]:
         """Live contracts of a lab, by signing."""
-        live = self.by_lab.get(lab, ())
-        return [c for c in live if workload is None or c.workload == workload]
+        live = self.by_lab.get(lab, [])
+        return live[:] if workload is None else [c for c in live if c.workload == workload]
 
     def of_cloud(self, cloud: str) -> list[ComputeContract]:
         """Live contracts of a cloud, by signing."""

@@ -12,7 +12,7 @@ and Nash 1950 (closed forms).
 
 from enum import StrEnum
 from math import inf
-from operator import gt
+from operator import add, gt, mul, sub, truediv
 from typing import NamedTuple, Protocol
 
 
@@ -65,14 +65,9 @@ class Stance(NamedTuple):
     def opening_usd(self) -> float:
         """Value of the opening demand: the opening price on the favourite item."""
         price = self.opening_price
-        return max(
-            [
-                intercept + slope * price
-                for intercept, slope in zip(
-                    self.intercept_usd, self.slope_usd_per_price, strict=True
-                )
-            ]
-        )
+        earned = [slope * price for slope in self.slope_usd_per_price]
+        values: list[float] = [*map(add, self.intercept_usd, earned)]
+        return max(values)
 
 
 class Package(NamedTuple):
@@ -188,10 +183,7 @@ class Talk:
         # buyer: below) that it opens. An opening below the alternative leaves no room to concede.
         self._buyer_limits = _prices_worth(buyer, buyer.batna_usd)
         self._seller_limits = _prices_worth(seller, seller.batna_usd)
-        gaps = [
-            highest - (lowest if lowest > 0.0 else 0.0)
-            for highest, lowest in zip(self._buyer_limits, self._seller_limits, strict=True)
-        ]
+        gaps = [*map(sub, self._buyer_limits, _not_below_zero(self._seller_limits))]
         self.gap = max(gaps)
         widest = gaps.index(self.gap)
         self.buyer_reservation_price = self._buyer_limits[widest]
@@ -201,14 +193,10 @@ class Talk:
             return
         buyer_reach = max(0.0, buyer.opening_usd() - buyer.batna_usd)
         seller_reach = max(0.0, seller.opening_usd() - seller.batna_usd)
-        self._buyer_lines = [
-            (limit, buyer_reach / slope)
-            for limit, slope in zip(self._buyer_limits, buyer.slope_usd_per_price, strict=True)
-        ]
-        self._seller_lines = [
-            (limit, seller_reach / slope)
-            for limit, slope in zip(self._seller_limits, seller.slope_usd_per_price, strict=True)
-        ]
+        steps = [buyer_reach / slope for slope in buyer.slope_usd_per_price]
+        self._buyer_lines = [*zip(self._buyer_limits, steps, strict=True)]
+        steps = [seller_reach / slope for slope in seller.slope_usd_per_price]
+        self._seller_lines = [*zip(self._seller_limits, steps, strict=True)]
 
     def _look_at(self, item: int) -> None:
         """Report the reservation prices on one item."""
@@ -238,7 +226,7 @@ class Talk:
         """Prices that hold a share of the way from reservation to opening, never below 0."""
         held = max(0.0, self._seller.tactic.aspiration(elapsed))
         prices = [limit + held * step for limit, step in self._seller_lines]
-        return prices if min(prices) >= 0.0 else [max(0.0, price) for price in prices]
+        return prices if min(prices) >= 0.0 else _not_below_zero(prices)
 
     def _buyer_prices(self, elapsed: float) -> list[float]:
         """Prices that hold a share of the way from reservation to opening."""
@@ -286,10 +274,12 @@ def rubinstein_share(discount_first: float, discount_second: float) -> float:
 
 def _prices_worth(stance: Stance, value_usd: float) -> list[float]:
     """The price of each item at which it is worth `value_usd` (an iso-utility line)."""
-    return [
-        (value_usd - intercept) / slope
-        for intercept, slope in zip(stance.intercept_usd, stance.slope_usd_per_price, strict=True)
-    ]
+    above = [value_usd - intercept for intercept in stance.intercept_usd]
+    return [*map(truediv, above, stance.slope_usd_per_price)]
+
+
+def _not_below_zero(prices: list[float]) -> list[float]:
+    return prices if min(prices) >= 0.0 else [max(0.0, price) for price in prices]
 
 
 def _proposal(prices: list[float], counterpart: Stance) -> Package | None:
@@ -297,12 +287,10 @@ def _proposal(prices: list[float], counterpart: Stance) -> Package | None:
 
     None when no item has a price of 0 or more that either side could name.
     """
-    values = [
-        intercept + slope * price if price >= 0.0 else -inf
-        for price, intercept, slope in zip(
-            prices, counterpart.intercept_usd, counterpart.slope_usd_per_price, strict=True
-        )
-    ]
+    by_price = map(mul, counterpart.slope_usd_per_price, prices)
+    values = [*map(add, counterpart.intercept_usd, by_price)]
+    if min(prices) < 0.0:
+        values = [v if p >= 0.0 else -inf for v, p in zip(values, prices, strict=True)]
     best = max(values)
     if best == -inf:
         return None
@@ -311,9 +299,8 @@ def _proposal(prices: list[float], counterpart: Stance) -> Package | None:
 
 
 def _check(buyer: Stance, seller: Stance) -> None:
-    size = len(buyer.intercept_usd)
-    sizes = [len(buyer[0]), len(buyer[1]), len(seller[0]), len(seller[1])]
-    if size == 0 or sizes != [size] * 4:
+    sizes = len(buyer[0]), len(buyer[1]), len(seller[0]), len(seller[1])
+    if not sizes[0] == sizes[1] == sizes[2] == sizes[3] > 0:
         raise ValueError(f"buyer and seller must value the same menu of terms, sizes {sizes}")
     if max(buyer.slope_usd_per_price) >= 0.0 or min(seller.slope_usd_per_price) <= 0.0:
         raise ValueError("a higher price must cost the buyer and pay the seller")

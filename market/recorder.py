@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from json.encoder import encode_basestring_ascii
+from math import isfinite
 from typing import Any
 
 import pyarrow as pa
 
 from .columns import TABLES
 
-_as_json = json.JSONEncoder(separators=(",", ":")).encode  # json.dumps would make one a call
+_encode = json.JSONEncoder(separators=(",", ":")).encode
 ARROW = {"int": pa.int64(), "float": pa.float64(), "str": pa.string(), "bool": pa.bool_()}
 
 
@@ -19,35 +21,46 @@ def arrow_schema(table: str) -> pa.Schema:
     return pa.schema([(name, ARROW[kind]) for name, kind in TABLES[table]])
 
 
-def as_table(name: str, rows: Sequence[Sequence[Any]]) -> pa.Table:
-    """Rows in the order of the table's columns, as an Arrow table."""
+def as_table(name: str, columns: Sequence[Sequence[Any]]) -> pa.Table:
+    """The values of a table's columns, in their order, as an Arrow table."""
     schema = arrow_schema(name)
-    # column by column: zip(*rows) would hand the garbage collector an iterator for each row
-    arrays = [pa.array([row[k] for row in rows], type=f.type) for k, f in enumerate(schema)]
+    arrays = [
+        pa.array(values, type=field.type) for values, field in zip(columns, schema, strict=True)
+    ]
     return pa.Table.from_arrays(arrays, schema=schema)
 
 
-def plain(value: Any) -> Any:
-    """Round floats of an event's details: readers want six digits, not seventeen."""
+def as_json(value: Any) -> str:
+    """Compact JSON, floats rounded: readers want six digits, not seventeen."""
     kind = type(value)
-    if kind is str or kind is int or kind is bool:
-        return value
+    if kind is str:
+        return encode_basestring_ascii(value)
+    if kind is float and isfinite(value):
+        return repr(float(f"{value:.6g}"))
     if isinstance(value, float):
-        return float(f"{value:.6g}")
+        return _encode(float(f"{value:.6g}"))
     if isinstance(value, dict):
-        return {k: plain(v) for k, v in value.items()}
+        pairs = [f"{encode_basestring_ascii(k)}:{as_json(v)}" for k, v in value.items()]
+        return "{" + ",".join(pairs) + "}"
     if isinstance(value, list | tuple):
-        return [plain(v) for v in value]
-    return value
+        return "[" + ",".join(map(as_json, value)) + "]"
+    return _encode(value)
 
 
 class Recorder:
-    """Rows of a run, by table."""
+    """What a run leaves behind, by table.
+
+    rows: of the month under way. Those of earlier months are kept by column: as rows they would be
+        tens of thousands of objects for the garbage collector to visit.
+    """
 
     def __init__(self, dates: Sequence[str]) -> None:
         """`dates` are the labels of the months."""
         self.dates = dates
         self.rows: dict[str, list[tuple[Any, ...]]] = {name: [] for name in TABLES}
+        self._columns: dict[str, list[list[Any]]] = {
+            name: [[] for _ in columns] for name, columns in TABLES.items()
+        }
         self.month = 0
 
     def event(
@@ -70,15 +83,29 @@ class Recorder:
                 counterparty,
                 round(amount_usd),
                 text,
-                _as_json(plain(details)) if details else "{}",
+                as_json(details),
             )
         )
 
     def flows(self, flows: dict[tuple[str, str, str], int]) -> None:
         """Enter the month's cash flows in order of the parties."""
-        month = self.month
-        self.rows["flows"].extend([(month, *who, flows[who]) for who in sorted(flows)])
+        parties = sorted(flows)
+        if parties:
+            given = zip(*parties, strict=True)
+            values = [self.month] * len(parties), *given, [flows[who] for who in parties]
+            for column, added in zip(self._columns["flows"], values, strict=True):
+                column.extend(added)
 
-    def tables(self) -> dict[str, pa.Table]:
-        """All tables so far."""
-        return {name: as_table(name, rows) for name, rows in self.rows.items()}
+    def columns(self, table: str) -> list[list[Any]]:
+        """All that is recorded so far, column by column."""
+        rows, columns = self.rows[table], self._columns[table]
+        if rows:
+            for column, values in zip(columns, zip(*rows, strict=True), strict=True):
+                column.extend(values)
+            rows.clear()
+        return columns
+
+    def close_month(self) -> None:
+        """File the month's rows."""
+        for table in self.rows:
+            self.columns(table)
