@@ -29,8 +29,7 @@ def account(economy: Economy) -> None:
             if purpose != "data_centre":
                 operating[payee] -= usd
     for firm in economy.firms():
-        name = firm.name
-        income = ledger.income[name]
+        name, income = firm.name, ledger.income[firm.name]
         firm.revenue_usd = sum([usd for k, usd in income.items() if k in _REVENUE])
         expense = ledger.expense[name]
         firm.cost_usd = sum([usd for k, usd in expense.items() if k not in _NOT_COST])

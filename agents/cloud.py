@@ -197,25 +197,24 @@ class Cloud(Firm):
         """Retire and lose old chips, then power as many new ones as energy allows."""
         market, month = self.market, self.market.month
         building = market.rules.world.building
-        catalogue = market.catalogue
+        chips, month_of, fleet = market.catalogue.chips, market.catalogue.month_of, self.fleet
         survive = 1 - building.chip_failure_per_year / 12
         life = round(12 * building.economic_life_years)
         used = 0.0
-        for chip in sorted(self.fleet):
-            units = self.fleet[chip] * survive
-            age = month - catalogue.month_of[chip]
-            if age >= life:
+        for chip in sorted(fleet):
+            units = fleet[chip] * survive
+            if month - month_of[chip] >= life:
                 units *= 1 - 1 / _RETIREMENT_MONTHS
             if units < 1:
-                del self.fleet[chip]
+                del fleet[chip]
                 continue
-            self.fleet[chip] = units
-            used += units * catalogue.chips[chip].kw / 1000
-        for _, chip in sorted([(-catalogue.month_of[c], c) for c in self.waiting]):  # newest first
-            kw = catalogue.chips[chip].kw
+            fleet[chip] = units
+            used += units * chips[chip].kw / 1000
+        for _, chip in sorted([(-month_of[c], c) for c in self.waiting]):  # newest first
+            kw = chips[chip].kw
             units = min(self.waiting[chip], max(0.0, self.energised_mw - used) * 1000 / kw)
             if units > 0:
-                self.fleet[chip] = self.fleet.get(chip, 0.0) + units
+                fleet[chip] = fleet.get(chip, 0.0) + units
                 self.waiting[chip] -= units
                 used += units * kw / 1000
             if self.waiting[chip] < 1e-6:
@@ -228,7 +227,9 @@ class Cloud(Firm):
         totals: dict[str, list[float]] = {}
         for name, units in sorted(self.fleet.items()):
             chip = chips[name]
-            row = totals.setdefault(chip.maker, [0.0, 0.0, 0.0])
+            row = totals.get(chip.maker)
+            if row is None:
+                row = totals[chip.maker] = [0.0, 0.0, 0.0]
             row[0] += units * chip.kw / 1000
             row[1] += units * chip.training_h100e
             row[2] += units * chip.inference_h100e

@@ -96,9 +96,7 @@ class Procurement:
                 self._views[cloud.name, workload] = view
                 if not cloud.frozen:
                     asked.append((cloud.pricing_rule.quote(view), cloud.name, cloud))
-            self._quotes[workload] = [
-                (quote, cloud) for quote, _, cloud in sorted(asked, key=lambda row: row[:2])
-            ]
+            self._quotes[workload] = [(quote, cloud) for quote, _, cloud in sorted(asked)]
 
     # -- asking -------------------------------------------------------------------------------
 
@@ -170,17 +168,18 @@ class Procurement:
 
     def _available(self, cloud: Cloud, workload: str) -> tuple[str, float]:
         """The family of chips with most uncommitted capacity ahead, H100e of the workload."""
-        if cloud.name not in self._capacity:
+        known = self._capacity.get(cloud.name)
+        if known is None:
             future = future_mw(cloud)
-            best = self._capacity[cloud.name] = {}
+            known = self._capacity[cloud.name] = {}
             for each in WORKLOADS:
                 options = [
                     (future[maker] * family.per_mw[each], maker)
                     for maker, family in cloud.families.items()
                 ]
                 h100e, maker = max(options, default=(0.0, ""))
-                best[each] = maker, h100e
-        return self._capacity[cloud.name][workload]
+                known[each] = maker, h100e
+        return known[workload]
 
     def _elsewhere(
         self, economy: Economy, lab: Lab, workload: str
@@ -388,10 +387,11 @@ class Procurement:
             return
         rules = market.rules.world.bargaining
         spare = 0.5 * lab.cash_usd
+        month = market.month
         for contract in market.book.of_lab(lab.name):
-            if contract.end - market.month < 6 or contract.start > market.month:
+            if contract.end - month < 6 or contract.start > month:
                 continue
-            hours = contract.remaining_h100e_hours(market.month)
+            hours = contract.remaining_h100e_hours(month)
             remaining = contract.price_usd_per_h100e_hour * hours
             if remaining <= 0:
                 continue
@@ -404,7 +404,7 @@ class Procurement:
                 terminate(economy, contract, round(fee), "price")
                 key = lab.name, contract.workload
                 self.paused.pop(key, None)
-                self.left[key] = contract.cloud, market.month + _ESTRANGED_MONTHS
+                self.left[key] = contract.cloud, month + _ESTRANGED_MONTHS
                 return
 
     def _rival_quote(self, contract: ComputeContract) -> float:

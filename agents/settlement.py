@@ -8,6 +8,7 @@ from ..market.insolvency import clear_arrears
 from ..market.ledger import WORLD, Account, Bill, Claim
 from .economy import Economy
 
+_PAYABLES = int(Account.PAYABLES)  # read for every firm: a plain index is faster
 _BUFFER_SHARE = 0.5  # of its dues that a backed firm keeps at hand
 
 
@@ -52,7 +53,7 @@ def _arrears(economy: Economy) -> dict[str, list[tuple[Claim, int]]]:
     ledger = economy.market.ledger
     found: dict[str, list[tuple[Claim, int]]] = {}
     for firm in economy.firms():
-        if firm.alive and ledger.books[firm.name][Account.PAYABLES]:
+        if firm.alive and ledger.books[firm.name][_PAYABLES]:
             found[firm.name] = ledger.owed_by(firm.name, Account.RECEIVABLES)
     return found
 
@@ -83,7 +84,7 @@ def fund_from_parents(economy: Economy) -> None:
 def clear(economy: Economy, name: str) -> int:
     """Pay arrears pro rata with the cash at hand; returns what stays unpaid, US dollars."""
     ledger = economy.market.ledger
-    if not ledger.books[name][Account.PAYABLES]:
+    if not ledger.books[name][_PAYABLES]:
         return 0
     owed = ledger.owed_by(name, Account.RECEIVABLES)
     total = sum([usd for _, usd in owed])
