@@ -17,11 +17,12 @@ class Values:
     """A section of a scenario: its fields and properties; like the section, it never changes."""
 
     def __init__(self, section: Section) -> None:
-        values = {name: plain(value) for name, value in section}
+        values = vars(self)
+        values.update({name: plain(value) for name, value in section})
         for kind in type(section).__mro__[: -len(Section.__mro__)]:
-            computed = [name for name, value in vars(kind).items() if isinstance(value, property)]
-            values.update({name: plain(getattr(section, name)) for name in computed})
-        vars(self).update(values)
+            for name, value in vars(kind).items():
+                if isinstance(value, property) and value.fget:
+                    values[name] = value.fget(self)
 
     def __setattr__(self, name: str, value: Any) -> NoReturn:
         raise AttributeError(f"a scenario in force does not change: {name}")
