@@ -7,12 +7,14 @@ that one design serves ranges, lists and distributions alike.
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
+import pyarrow as pa
+from pyarrow import csv
 from scipy import stats
 from scipy.stats import qmc
 
@@ -116,14 +118,36 @@ def extremes(factor: Factor, whole: bool) -> list[Scalar]:
 def _levels(factor: Factor, at: npt.NDArray[np.float64], whole: bool) -> list[Scalar]:
     """Quantiles of the factor at shares from 0 to 1."""
     if factor.values is not None:
-        place = np.minimum((at * len(factor.values)).astype(int), len(factor.values) - 1)
-        return [factor.values[index] for index in place]
+        # Shares such as 3 / 5 may come out a bit too low to reach the value they belong to.
+        place = (at * len(factor.values) + 1e-9).astype(int)
+        return [factor.values[index] for index in np.minimum(place, len(factor.values) - 1)]
     if factor.distribution is not None:
         values = _quantiles(factor.distribution, at)
-    else:
-        low, high = factor.low or 0.0, factor.high or 0.0
-        values = low * (high / low) ** at if factor.scale == "log" else low + (high - low) * at
-    return [int(value) for value in np.rint(values)] if whole else values.tolist()
+        return [int(value) for value in np.rint(values)] if whole else values.tolist()
+    low, high = factor.low or 0.0, factor.high or 0.0
+    if whole:
+        return _whole_levels(factor, at, math.ceil(low), math.floor(high))
+    return _between(factor, at, low, high).tolist()
+
+
+def _whole_levels(factor: Factor, at: npt.NDArray[np.float64], low: int, high: int) -> list[Scalar]:
+    """Whole numbers of a range, each with the same share of the cube (on a log scale, of its log).
+
+    Rounding would give both ends half of it.
+    """
+    if low > high:
+        raise StudyError(
+            f"factors.{factor.column}: given {factor.low:g} to {factor.high:g}, expected a range "
+            "with a whole number in it"
+        )
+    values = np.floor(_between(factor, at, low, high + 1) + 1e-9)
+    return [min(int(value), high) for value in values]
+
+
+def _between(
+    factor: Factor, at: npt.NDArray[np.float64], low: float, high: float
+) -> npt.NDArray[np.float64]:
+    return low * (high / low) ** at if factor.scale == "log" else low + (high - low) * at
 
 
 def _quantiles(of: Distribution, at: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -141,19 +165,18 @@ def _csv_rows(design: Design, factors: Sequence[Factor]) -> list[tuple[Scalar, .
     """The points of a CSV file: a column a factor, by its name, in any order."""
     file = design.file or ""
     try:
-        table = pd.read_csv(file, float_precision="round_trip")
-    except (OSError, ValueError) as error:  # ValueError: all of pandas' own
+        table = csv.read_csv(file, convert_options=csv.ConvertOptions(strings_can_be_null=True))
+    except (OSError, pa.ArrowInvalid) as error:
         reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
         raise StudyError(f"{file}: cannot be read as CSV: {reason}") from None
     names = [factor.column for factor in factors]
-    if sorted(table.columns) != sorted(names):
-        given, expected = ", ".join(map(str, table.columns)), ", ".join(names)
-        raise StudyError(
-            f"{file}: given the columns {given}, expected those of the factors: {expected}"
-        )
-    if table.empty:
+    if sorted(table.column_names) != sorted(names):
+        given, expected = ", ".join(table.column_names), ", ".join(names)
+        raise StudyError(f"{file}: given the columns {given}, expected the factors: {expected}")
+    if not table.num_rows:
         raise StudyError(f"{file}: given no rows, expected a row a point")
-    if (gaps := table.isna().any(axis="columns")).any():
-        line = int(gaps.to_numpy().argmax()) + 2
-        raise StudyError(f"{file}: line {line}: given an empty field, expected a value")
-    return list(zip(*(table[name].tolist() for name in names), strict=True))
+    points = list(zip(*(table[name].to_pylist() for name in names), strict=True))
+    for line, levels in enumerate(points, start=2):
+        if None in levels:
+            raise StudyError(f"{file}: line {line}: given an empty field, expected a value")
+    return points

@@ -290,9 +290,12 @@ def _code(rule: Any) -> str:
 
 
 def _code_parts(code: CodeType) -> list[Any]:
-    constants = [
-        _code_parts(value) if isinstance(value, CodeType) else repr(value)
-        for value in code.co_consts
-        if not isinstance(value, frozenset)  # its order differs between processes
-    ]
+    constants: list[Any] = []
+    for value in code.co_consts:
+        if isinstance(value, CodeType):
+            constants.append(_code_parts(value))
+        elif isinstance(value, frozenset):  # its order differs between processes
+            constants.append(sorted(map(repr, value)))
+        else:
+            constants.append(repr(value))
     return [code.co_code.hex(), code.co_names, constants]

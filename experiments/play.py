@@ -10,14 +10,18 @@ import json
 import os
 import shlex
 import signal
+import sys
 import threading
 import time
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from importlib.metadata import packages_distributions
 from pathlib import Path
 from typing import Any, Final
 
+import cloudpickle
 import pandas as pd
 import pyarrow as pa
 
@@ -74,9 +78,10 @@ class Tally:
 class Parts:
     """Rows on their way to the disk, written in parts of up to 50 runs or 10 seconds."""
 
-    def __init__(self, plan: Plan, folder: Path) -> None:
-        """`folder` is that of the study."""
+    def __init__(self, plan: Plan, folder: Path, called: Path) -> None:
+        """`folder` is that of the study, `called` how the user named it."""
         self.folder = folder
+        self.called = called
         self.schemas = schemas(plan)
         self._clear()
 
@@ -99,22 +104,49 @@ class Parts:
         self.since = time.monotonic()
 
 
-def play_batch(plan: Plan, folder: Path, jobs: Sequence[Job]) -> Tally:
+def pack(plan: Plan) -> bytes:
+    """A plan as it travels to workers: without its points, and with code that they may lack.
+
+    Modules that belong to no installed package, such as a script of the user's, go by value.
+    """
+    installed = packages_distributions()
+    own = [rule for *_, rule in plan.strategies] + ([plan.toy] if plan.toy else [])
+    names = {getattr(code, "__module__", "__main__") for code in own}
+    strange = [sys.modules[name] for name in names if name.partition(".")[0] not in installed]
+    for module in strange:
+        cloudpickle.register_pickle_by_value(module)
+    try:
+        return bytes(cloudpickle.dumps(replace(plan, points=())))
+    finally:
+        for module in strange:
+            cloudpickle.unregister_pickle_by_value(module)
+
+
+@lru_cache(maxsize=2)
+def _unpack(packed: bytes) -> Plan:
+    """The plan, with its strategies registered in this process."""
+    plan: Plan = cloudpickle.loads(packed)
+    for role, decision, name, rule in plan.strategies:
+        register(role, decision, name)(rule)
+    return plan
+
+
+def play_batch(packed: bytes, folder: Path, called: Path, jobs: Sequence[Job]) -> Tally:
     """Play some runs of a study and write their rows.
 
     Args:
-        plan: the study, without its points.
-        folder: of the study; on a cluster one that all workers see.
+        packed: the study (see `pack`).
+        folder: absolute path of the study; on a cluster one that all workers see.
+        called: the folder as the user named it.
         jobs: the runs to play.
 
     Raises:
         OutputError: the rows cannot be written.
     """
-    for role, decision, name, rule in plan.strategies:
-        register(role, decision, name)(rule)
+    plan = _unpack(packed)
     started = time.perf_counter()
     tally = Tally()
-    parts = Parts(plan, folder)
+    parts = Parts(plan, folder, called)
     try:
         for job in jobs:
             _play(plan, job, parts, tally)
@@ -137,10 +169,10 @@ def serve(parent: int) -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-def record_failure(plan: Plan, folder: Path, job: Job, error: str) -> Tally:
+def record_failure(plan: Plan, folder: Path, called: Path, job: Job, error: str) -> Tally:
     """Enter a run that no worker survived."""
-    parts = Parts(plan, folder)
-    failure = {"status": "error", "error": error, "command": _command(plan, folder, job)}
+    parts = Parts(plan, folder, called)
+    failure = {"status": "error", "error": error, "command": _command(plan, called, job)}
     parts.add("runs", _one_row({**_key(plan, job), **failure}, parts.schemas["runs"]))
     parts.flush()
     return Tally.of("error")
@@ -163,7 +195,7 @@ def _play(plan: Plan, job: Job, parts: Parts, tally: Tally) -> None:
         row |= {"status": "error", "error": words[:LONGEST_ERROR]}
     row["seconds"] = time.perf_counter() - started
     if "error" in row:
-        row["command"] = _command(plan, parts.folder, job)
+        row["command"] = _command(plan, parts.called, job)
     parts.add("runs", _one_row(row, parts.schemas["runs"]))
     tally.statuses[row["status"]] += 1
 

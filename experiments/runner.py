@@ -10,7 +10,7 @@ import math
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -19,7 +19,7 @@ import joblib
 from joblib.externals.loky.process_executor import BrokenProcessPool
 
 from .plan import Job, Plan, Toy, make_plan
-from .play import PART_RUNS, Tally, play_batch, record_failure, serve
+from .play import PART_RUNS, Tally, pack, play_batch, record_failure, serve
 from .progress import follow
 from .store import StudyFolder, forget_failures, take_folder
 from .study import Study, StudyError, load_study
@@ -71,21 +71,16 @@ def run_study(
     if workers is not None and workers < 1:
         raise StudyError(f"workers: given {workers}, expected at least 1")
     plan = make_plan(study, toy)
-    folder = take_folder(out, plan)
-    if retry_failed:
-        forget_failures(folder.path)
-    known = set(folder.statuses())
-    todo = (job for job in plan.jobs() if job.run_id not in known)
-    missing = sum(job.run_id not in known for job in plan.jobs()) if known else plan.size
-    if not missing:
-        return folder
-    with (
-        _pool(engine, workers or joblib.cpu_count(), scheduler) as pool,
-        follow(plan.size, plan.size - missing, progress) as tell,
-    ):
-        run = _Run(replace(plan, points=()), folder.path, pool)
+    with _pool(engine, workers or joblib.cpu_count(), scheduler) as pool:
+        folder = take_folder(out, plan)
+        if retry_failed:
+            forget_failures(folder.path)
+        known = set(folder.statuses())
+        todo = (job for job in plan.jobs() if job.run_id not in known)
+        missing = sum(job.run_id not in known for job in plan.jobs()) if known else plan.size
         try:
-            run.all(todo, missing, tell)
+            with follow(plan.size, plan.size - missing, progress) as tell:
+                _Run(plan, pack(plan), folder.path, pool).all(todo, missing, tell)
         except KeyboardInterrupt:
             done = len(folder.statuses())
             raise StudyInterrupt(
@@ -142,8 +137,9 @@ def _pool(engine: Engine, workers: int, scheduler: str | None) -> Iterator[_Pool
 class _Run:
     """The parent's side of a study that is being run."""
 
-    plan: Plan  # without its points, as it travels with each batch
-    folder: Path
+    plan: Plan
+    packed: bytes  # the plan, as it travels with each batch
+    called: Path  # the folder, as the user named it
     pool: _Pool
 
     def all(self, todo: Iterator[Job], missing: int, tell: Callable[[Tally], None]) -> None:
@@ -179,7 +175,7 @@ class _Run:
 
     def _one_by_one(self, suspects: Sequence[Job], tell: Callable[[Tally], None]) -> None:
         """Play each run in a pool of its own, to find those that no worker survives."""
-        known = StudyFolder(self.folder).statuses()
+        known = StudyFolder(self.called).statuses()
         for job in suspects:
             if (status := known.get(job.run_id)) is not None:
                 tell(Tally.of(status))
@@ -189,14 +185,19 @@ class _Run:
                     tell(tally)
             except self.pool.lost:
                 words = "the worker died: killed, out of memory, or crashed in compiled code"
-                tell(record_failure(self.plan, self.folder, job, words))
+                folder = self.called.absolute()
+                tell(record_failure(self.plan, folder, self.called, job, words))
 
     def _parallel(self, batches: Any) -> Iterator[tuple[int, Tally]]:
         parallel = joblib.Parallel(
             return_as="generator_unordered", batch_size=1, pre_dispatch=2 * self.pool.slots
         )
         play = joblib.delayed(_numbered)
-        yield from parallel(play(number, self.plan, self.folder, jobs) for number, jobs in batches)
+        # Workers may have been started in another folder.
+        folder = self.called.absolute()
+        yield from parallel(
+            play(number, self.packed, folder, self.called, jobs) for number, jobs in batches
+        )
 
     def _batch_size(self, so_far: Tally, left: int) -> int:
         """Runs for the next batch: some seconds of work, and ever fewer towards the end."""
@@ -206,6 +207,8 @@ class _Run:
         return max(1, min(PART_RUNS, timely, left // (3 * self.pool.slots)))
 
 
-def _numbered(number: int, plan: Plan, folder: Path, jobs: Sequence[Job]) -> tuple[int, Tally]:
+def _numbered(
+    number: int, packed: bytes, folder: Path, called: Path, jobs: Sequence[Job]
+) -> tuple[int, Tally]:
     """A batch under its number: batches come back in any order."""
-    return number, play_batch(plan, folder, jobs)
+    return number, play_batch(packed, folder, called, jobs)

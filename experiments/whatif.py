@@ -9,9 +9,11 @@ from typing import Any, Final, NamedTuple
 
 import pandas as pd
 
-from ..scenario import parse_assignment
+from ..analysis.outcomes import OUTCOMES
+from ..scenario import load_scenario, parse_assignment
 from ..scenarios.checks import validated
-from .compare import compare, replications_needed
+from ..scenarios.messages import nearest
+from .compare import FIRM_MEASURES, compare, replications_needed
 from .runner import run_study
 from .store import StudyFolder, writing
 from .study import BASE, Study, StudyError, branched
@@ -67,29 +69,48 @@ def what_if(
         raise StudyError("variants: given none, expected at least one to compare with the base")
     if precision is not None and not precision > 0:
         raise StudyError(f"precision: given {precision:g}, expected a number above 0")
-    names = [variant.name for variant in study.variants]
+    base = load_scenario(study.scenario)
+    known = [*OUTCOMES, *(f"{f.name}.{m}" for f in base.firms for m in FIRM_MEASURES)]
+    for name in outcomes:
+        if name not in known:
+            raise StudyError(f"outcome: given '{name}', expected an outcome{nearest(name, known)}")
 
-    def compared(folder: StudyFolder, first_stage: int | None = None) -> pd.DataFrame:
-        return compare(
-            folder.runs, BASE, outcomes, variants=names, firm_outcomes=folder.firm_outcomes,
-            first_stage=first_stage,
-        )  # fmt: skip
-
-    first_stage = study.replications
+    stage = None if precision is None else study.replications
     folder = run_study(study, out, **running)
-    table = compared(folder)
-    shortfalls: list[str] = []
-    while precision is not None:
-        plan = replications_needed(table, precision, cap)
+    table = _compared(study, folder, folder.runs, outcomes, stage)
+    if precision is None or stage is None:
+        return Comparison(table, (), folder)
+    # A folder that is resumed may hold more than the first stage.
+    early = folder.runs[folder.runs["replication"] < stage]
+    first = _compared(study, folder, early, outcomes, stage)
+    while True:
+        plan = replications_needed(first, precision, cap, table)
         wanted = int(plan["replications"].max())
-        rows = plan[plan["note"] != ""]
-        shortfalls = list(rows["outcome"] + ", " + rows["variant"] + ": " + rows["note"])
-        if wanted <= study.replications:
+        if wanted <= table["replications"].max():
             break
         study = study.model_copy(update={"replications": wanted})
         folder = run_study(study, out, **running)
-        table = compared(folder, first_stage)
+        table = _compared(study, folder, folder.runs, outcomes, stage)
+    short = plan[plan["note"] != ""]
+    shortfalls = short["outcome"] + ", " + short["variant"] + ": " + short["note"]
     return Comparison(table, tuple(shortfalls), folder)
+
+
+def _compared(
+    study: Study,
+    folder: StudyFolder,
+    runs: pd.DataFrame,
+    outcomes: Sequence[str],
+    first_stage: int | None,
+) -> pd.DataFrame:
+    return compare(
+        runs,
+        BASE,
+        outcomes,
+        variants=[variant.name for variant in study.variants],
+        firm_outcomes=folder.firm_outcomes,
+        first_stage=first_stage,
+    )
 
 
 def comparison_study(
