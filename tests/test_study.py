@@ -71,7 +71,7 @@ BAD = {
         ["given 1,000,000 runs", "100,000"],
     ),
     "design without factors": (HEAD + LHS, ["'latin_hypercube'", "factors"]),
-    "design without points": (HEAD + '[design]\nkind = "random"\n', ["'random'", "needs points"]),
+    "design without points": (HEAD + '[design]\nkind = "random"\n', ["'random'", "expected points"]),
     "unknown design": (HEAD + '[design]\nkind = "gird"\n', ["design.kind", '"gird"', "'grid'"]),
     "sobol off a power of two": (
         HEAD + '[design]\nkind = "sobol"\npoints = 10\n', ["sobol design of 10", "power of two"]
@@ -147,7 +147,7 @@ def test_bad_study_is_refused_in_one_line_before_anything_runs(
         ),
         (
             ["compare", "duopoly", "--variant", CRASH, "--outcome", "deflts"],
-            ["outcomes", "'defaults'"],
+            ["outcome: given 'deflts'", "'defaults'"],
         ),
         (
             ["compare", "duopoly", "--variant", CRASH, "--replications", "0"],
