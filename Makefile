@@ -6,6 +6,8 @@ BIN := $(VENV)/bin
 
 run: $(VENV)/.installed
 	$(BIN)/computemarket run frontier_2024 --seed 1 --out out/frontier_2024
+	@rm -rf out/frontier_ensemble
+	$(BIN)/computemarket sweep frontier_ensemble --out out/frontier_ensemble
 
 # -P keeps the root's own module names (scenario, model, ...) off the import path.
 test: $(VENV)/.installed

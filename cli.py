@@ -158,16 +158,19 @@ def sweep(
         branched(load_study(study), from_month), out, workers=workers, engine=engine,
         scheduler=scheduler, retry_failed=retry_failed, progress=not quiet,
     )  # fmt: skip
+    from .analysis.ensemble import save_ensemble_tables
+    from .analysis.ensemble_plots import save_ensemble_figures
     from .analysis.ensemble_summary import ensemble_summary
+    from .experiments.store import writing
 
+    frames, start = folder.frames, folder.manifest["start"]
     if not quiet:
-        _print(ensemble_summary(folder.frames, folder.manifest["start"]))
-    if not no_plots:
-        from .analysis.ensemble_plots import save_ensemble_figures
-
-        save_ensemble_figures(folder.frames, out / "figures", folder.manifest["start"])
+        _print(ensemble_summary(frames, start))
+    with writing(out):
+        save_ensemble_tables(frames, out / "tables")
+        drawn = [] if no_plots else save_ensemble_figures(frames, out / "figures", start)
     if not quiet:
-        typer.echo(f"Tables{'' if no_plots else ' and figures'} in {out}")
+        typer.echo(f"Runs, tables{' and figures' if drawn else ''} in {out}")
     _leave_if_failed(folder)
 
 
@@ -362,10 +365,7 @@ def _play(scenario: Scenario, seed: int | None, quiet: bool) -> ComputeMarket:
 
     with Progress(console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task(scenario.name, total=scenario.run.months)
-        while model.running:
-            model.step()
-            progress.advance(task)
-    return model
+        return model.run(lambda _: progress.advance(task))
 
 
 def _user_faults() -> tuple[type[Exception], ...]:

@@ -7,7 +7,7 @@ import inspect
 import secrets
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from importlib.metadata import version
@@ -154,11 +154,17 @@ class ComputeMarket(mesa.Model):
             self.running = False
             founding.verify(economy)
 
-    def run(self) -> ComputeMarket:
-        """Play to the horizon."""
+    def run(self, each_month: Callable[[ComputeMarket], object] | None = None) -> ComputeMarket:
+        """Play to the horizon.
+
+        Args:
+            each_month: called after each month: to show progress, or to raise and stop.
+        """
         with _without_collector():
             while self.running:
                 self.step()
+                if each_month is not None:
+                    each_month(self)
         return self
 
     def _publish(self) -> None:

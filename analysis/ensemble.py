@@ -8,6 +8,7 @@ which the firm took part; intervals are Wilson's, 95 %.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -184,6 +185,25 @@ def most_probable(table: pd.DataFrame, shares: Sequence[str]) -> list[str]:
     """Firms by the largest share that they have in any variant, ties by name."""
     worst = table.groupby("firm")[list(shares)].max()
     return list(worst.sort_values(list(shares), ascending=False, kind="stable").index)
+
+
+def save_ensemble_tables(frames: Frames, directory: str | Path) -> None:
+    """Write the numbers behind the summary as CSV files, those for which the study has frames.
+
+    Raises:
+        OSError: the directory cannot be written.
+    """
+    runs, firms, months = (frame_of(frames, name) for name in ("runs", "firm_outcomes", "months"))
+    tables = {"outcomes": outcome_quantiles(runs) if len(runs) else runs}
+    if len(firms) and not over_a_design(runs):
+        tables["out_of_cash"] = cash_probabilities(firms)
+        tables["switches"] = switch_probabilities(firms)
+    if len(months):
+        tables["prices"] = price_paths(months)
+    folder = Path(directory)
+    folder.mkdir(exist_ok=True)
+    for name, table in tables.items():
+        table.to_csv(folder / f"{name}.csv", index=False)
 
 
 def start_dates(frames: Frames, start: str | None = None) -> dict[str, str]:

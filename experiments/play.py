@@ -222,15 +222,15 @@ def _played(scenario: Scenario, seed: int, limit_seconds: float) -> ComputeMarke
         TimeLimitError: it takes longer than it may.
     """
     deadline = time.monotonic() + limit_seconds
-    model = ComputeMarket(scenario, seed=seed)
-    while model.running:
-        model.step()
+
+    def watch(model: ComputeMarket) -> None:
         if model.running and time.monotonic() > deadline:
             raise TimeLimitError(
                 f"took more than {limit_seconds:g} s: stopped after {model.month} of "
                 f"{model.horizon} months"
             )
-    return model
+
+    return ComputeMarket(scenario, seed=seed).run(watch)
 
 
 def _key(plan: Plan, job: Job) -> dict[str, Any]:
