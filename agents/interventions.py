@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ..scenarios.calendar import month_index
 from ..scenarios.schema import Intervention
 from .distress import liquidate
@@ -14,22 +16,26 @@ def intervene(economy: Economy) -> None:
     for event in market.rules.interventions:
         first = month_index(market.rules.run, event.month)
         if first == market.month:
-            _announce(economy, event)
-            _apply(economy, event)
+            applies = event.firm is None or economy.firm(event.firm).alive
+            _announce(economy, event, applies)
+            if applies:
+                _apply(economy, event)
         elif event.months is not None and first + event.months == market.month:
             _withdraw(economy, event)
 
 
-def _announce(economy: Economy, event: Intervention) -> None:
+def _announce(economy: Economy, event: Intervention, applies: bool) -> None:
     what = event.path or event.firm or ""
     value = "" if event.value is None else f" {event.value}"
+    gone = "" if applies else ": not applicable, the firm is no longer in the market"
+    details: dict[str, Any] = {"kind": event.kind, "path": event.path, "value": event.value}
+    if not applies:
+        details["not_applicable"] = True
     economy.market.event(
         "intervention",
         event.firm or "world",
-        text=f"intervention: {event.kind} {what}{value}".rstrip(),
-        kind=event.kind,
-        path=event.path,
-        value=event.value,
+        text=f"intervention: {event.kind} {what}{value}".rstrip() + gone,
+        **details,
     )
 
 
@@ -37,9 +43,7 @@ def _apply(economy: Economy, event: Intervention) -> None:
     if event.kind == "sentiment_shock":
         economy.market.sentiment.shock(_number(event))
     elif event.kind == "kill" and event.firm is not None:
-        firm = economy.firm(event.firm)
-        if firm.alive:
-            liquidate(economy, firm, "intervention")
+        liquidate(economy, economy.firm(event.firm), "intervention")
     elif event.kind == "keep_alive" and event.firm is not None:
         economy.firm(event.firm).kept_alive = True
     _multiply(economy)

@@ -26,11 +26,11 @@ import pandas as pd
 import pyarrow as pa
 
 from ..agents.strategies import register
-from ..analysis.outcomes import firm_outcomes, outcomes
+from ..analysis.outcomes import firm_outcomes, outcomes, parse_details
 from ..model import ComputeMarket
 from ..scenario import Scenario
 from .plan import Job, Plan
-from .store import OK, TABLES, TableName, schemas, write_part
+from .store import OK, RUN_KEY, TABLES, TableName, schemas, write_part
 
 PART_RUNS: Final = 50
 PART_SECONDS: Final = 10.0
@@ -208,11 +208,20 @@ def _play_market(plan: Plan, job: Job, parts: Parts, tally: Tally) -> dict[str, 
     tally.model_seconds += time.perf_counter() - started
     tables = {name: model.frame(name) for name in READ}
     found = outcomes(tables, scenario)
-    key = {name: _key(plan, job)[name] for name in ("run_id", "variant", "replication", "seed")}
+    kept = {name: found[name] for name in plan.outcomes}
+    if not _applies(tables["events"]):
+        return {"status": "not_applicable", **kept}
+    key = {name: _key(plan, job)[name] for name, _ in RUN_KEY}
     _add_keyed(parts, "firm_outcomes", key, firm_outcomes(tables, scenario))
     if plan.study.months:
         _add_keyed(parts, "months", key, tables["months"])
-    return {"status": OK, **{name: found[name] for name in plan.outcomes}}
+    return {"status": OK, **kept}
+
+
+def _applies(events: pd.DataFrame) -> bool:
+    """Whether the parties of all interventions were in position when it was their turn."""
+    details = events.loc[events["kind"] == "intervention", "details"]
+    return not any(parse_details(text).get("not_applicable") for text in details)
 
 
 def _played(scenario: Scenario, seed: int, limit_seconds: float) -> ComputeMarket:

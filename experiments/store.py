@@ -49,6 +49,7 @@ TableName = Literal["runs", "firm_outcomes", "months"]
 STUDY: Final = "study.toml"
 POINTS: Final = "points.csv"
 OK: Final = "ok"
+FAILED: Final = pa.array(["error", "timeout"])
 TABLES: Final[tuple[TableName, ...]] = ("firm_outcomes", "months", "runs")
 KEYS: Final[Mapping[TableName, list[str]]] = {  # what names a row
     "runs": ["run_id"],
@@ -165,7 +166,7 @@ def forget_failures(folder: Path) -> int:
     forgotten = 0
     for file in sorted((folder / "runs").glob("*.parquet")):
         table = pq.read_table(file, partitioning=None)
-        kept = table.filter(pc.equal(table["status"], OK))
+        kept = table.filter(pc.invert(pc.is_in(table["status"], FAILED)))
         if kept.num_rows < table.num_rows:
             forgotten += table.num_rows - kept.num_rows
             if kept.num_rows:

@@ -284,6 +284,20 @@ def test_levels_that_contradict_each_other_are_rows_not_the_end(tmp_path: Path) 
     assert runs["error"].dropna().item().startswith("ScenarioError: ")
 
 
+def test_a_kill_of_the_dead_is_not_applicable(tmp_path: Path) -> None:
+    """Killed twice: the second finds nobody. The run is counted apart, and is no failure."""
+    kill = {"kind": "kill", "firm": "Borealis"}
+    twice = [kill | {"month": "2024-02"}, kill | {"month": "2024-04"}]
+    variant = Variant(name="twice", set={"interventions": twice})
+    study = small(factors=(), replications=2, variants=(variant,))
+    folder = run_study(study, tmp_path / "s", workers=1)
+    by_variant = folder.runs.groupby("variant")["status"].unique()
+    assert by_variant["base"].tolist() == ["ok"]
+    assert by_variant["twice"].tolist() == ["not_applicable"]
+    assert folder.firm_outcomes["variant"].unique().tolist() == ["base"]
+    assert folder.runs["error"].isna().all()
+
+
 def test_retry_failed_plays_them_again(tmp_path: Path) -> None:
     mended = tmp_path / "mended"
 
