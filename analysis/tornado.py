@@ -78,7 +78,7 @@ def effects_table(ends: pd.DataFrame, *measured: pd.DataFrame) -> Table:
         cells = [_end_cell(row, end, means) for end in ("low", "high")]
         cells += [_measure_cell(own.loc[name], head, first["unit"]) for head in heads]
         table.add_row(*map(Text, (name, *cells, *([] if heads else [_difference_cell(row)]))))
-    lost = f"{first['dropped']} of {first['points'] + first['dropped']} points are left out"
+    lost = f"Left out: {first['dropped']} of {first['points'] + first['dropped']} points"
     notes = [more(len(order) - MOST_ROWS, "factor", "factors"), lost if first["dropped"] else ""]
     table.caption = note("\n".join(filter(None, notes)))
     return table
@@ -206,7 +206,7 @@ def region_table(box: Mapping[str, Any], limits: pd.DataFrame) -> Table:
         if len(limits)
         else "No limit sets the runs of interest apart"
     )
-    lost = f"{box['dropped']} runs without the outcome are left out" if box["dropped"] else ""
+    lost = f"Left out, without the outcome: {box['dropped']} runs" if box["dropped"] else ""
     table.caption = note("\n".join(filter(None, (inside, lost))))
     return table
 
@@ -284,8 +284,10 @@ def _box_limits(axes: Axes, limits: pd.DataFrame) -> None:
 
 def _end_cell(row: Mapping[str, Any], end: str, means: bool) -> str:
     """The levels at an end, with the mean outcome there if wanted."""
-    mean = f": {amount(row[f'{end}_mean'], row['unit'])}" if means else ""
-    return f"{row[end]}{mean}"
+    if not means:
+        return str(row[end])
+    margin = (row[f"{end}_upper"] - row[f"{end}_lower"]) / 2
+    return f"{row[end]}: {amount(row[f'{end}_mean'], row['unit'], margin)}"
 
 
 def _difference_cell(row: Mapping[str, Any]) -> str:

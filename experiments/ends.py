@@ -127,9 +127,9 @@ def _ends(levels: pd.Series, values: pd.Series) -> tuple[list[Any], list[Any]]:
 
 
 def _end_text(name: str, levels: Sequence[Any], path: str) -> str:
-    """The levels at an end: `0.5`, or `up to 0.75` and `from 1.25` of several."""
+    """The levels at an end: `0.5`, or `≤ 0.75` and `≥ 1.25` of several."""
     inner = level_text(levels[-1 if name == "low" else 0], path)
-    return inner if len(levels) == 1 else f"{'up to' if name == 'low' else 'from'} {inner}"
+    return inner if len(levels) == 1 else f"{'≤' if name == 'low' else '≥'} {inner}"
 
 
 def _difference_interval(low: pd.Series, high: pd.Series, level: float) -> tuple[float, float]:

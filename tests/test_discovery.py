@@ -179,7 +179,7 @@ def test_runs_without_the_outcome_are_left_out(tmp_path: Path) -> None:
     assert box["dropped"] == 40
     assert box["all_runs"] == 360
     assert {"demand", "rounds", "style"} <= set(limits.index)
-    assert "40 runs without the outcome are left out" in printed(found)
+    assert "Left out, without the outcome: 40 runs" in printed(found)
 
 
 def test_another_box_may_be_chosen(tmp_path: Path) -> None:
