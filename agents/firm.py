@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterator
+from itertools import count
 from math import exp
 from typing import ClassVar
+from weakref import WeakKeyDictionary
 
 import mesa
 
@@ -32,10 +35,19 @@ FUNDING_PURPOSES = frozenset(
 )
 
 
+class _Numbers(WeakKeyDictionary[mesa.Model, Iterator[int]]):
+    """Numbers for the agents of each model, from 1."""
+
+    def __getitem__(self, model: mesa.Model) -> Iterator[int]:
+        return self.setdefault(model, count(1))
+
+
 class Firm(mesa.Agent):
     """A firm: a name, a scenario entry in force, books at the ledger, and a state of health."""
 
     role: ClassVar[str]
+    # Mesa 3.3 keeps its own in a dictionary that holds every model of the process for good.
+    _ids = _Numbers()
 
     def __init__(self, model: mesa.Model, spec: schema.Firm, market: Market) -> None:
         """Found the firm as its scenario entry says; money comes with `open_books`."""

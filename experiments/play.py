@@ -6,6 +6,7 @@ written stops a worker.
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import shlex
@@ -98,6 +99,7 @@ class Parts:
             if self.rows[table]:
                 write_part(self.folder, table, pa.concat_tables(self.rows[table]))
         self._clear()
+        gc.collect()  # models are full of cycles, and would pile up until Python gets to it
 
     def _clear(self) -> None:
         self.rows: dict[TableName, list[pa.Table]] = {name: [] for name in TABLES}
@@ -160,6 +162,7 @@ def play_batch(packed: bytes, folder: Path, called: Path, jobs: Sequence[Job]) -
 def serve(parent: int) -> None:
     """Make this process one that leaves Ctrl-C to its parent, and ends when the parent has."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    gc.freeze()  # what is imported stays: collecting need not look at it
 
     def watch() -> None:
         while os.getppid() == parent:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import inspect
 import warnings
+import weakref
 
 import mesa
 import pytest
@@ -122,3 +124,13 @@ def test_mesas_own_chance_is_used_for_nothing():
         stirred.rng.random(7)
         stirred.step()
     assert base.run().firms.equals(stirred.firms)
+
+
+def test_a_model_that_nobody_uses_is_freed() -> None:
+    """Batches would otherwise keep every run they ever played."""
+    model = ComputeMarket("duopoly", seed=1, months=3).run()
+    assert [agent.unique_id for agent in model.agents] == list(range(1, len(model.agents) + 1))
+    remembered = weakref.ref(model)
+    del model
+    gc.collect()
+    assert remembered() is None
