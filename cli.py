@@ -48,6 +48,11 @@ Assignments = Annotated[
         "--set", metavar="PATH=VALUE", help="Change a value, e.g. labs.OpenAI.cash_usd=2e9."
     ),
 ]
+Study = Annotated[str, typer.Argument(metavar="STUDY", help="A study file, or a shipped one.")]
+Outcomes = Annotated[
+    list[str] | None,
+    typer.Option(metavar="NAME", help="E.g. defaults or OpenAI.out_of_cash; may be repeated."),
+]
 FromMonth = Annotated[
     str | None,
     typer.Option(
@@ -140,7 +145,7 @@ def run(
 
 @app.command()
 def sweep(
-    study: Annotated[str, typer.Argument(metavar="STUDY", help="A study file, or a shipped one.")],
+    study: Study,
     out: Annotated[Path, typer.Option(metavar="DIR", help="Folder of the study.")],
     workers: Workers = None,
     from_month: FromMonth = None,
@@ -195,10 +200,7 @@ def compare(
         int | None,
         typer.Option(parser=_whole, metavar="N", help="Seeds at most, with --precision; 500."),
     ] = None,
-    outcome: Annotated[
-        list[str] | None,
-        typer.Option(metavar="NAME", help="Compare this, e.g. defaults or OpenAI.out_of_cash."),
-    ] = None,
+    outcome: Outcomes = None,
     assignments: Assignments = None,
     from_month: FromMonth = None,
     out: Annotated[
@@ -236,6 +238,35 @@ def compare(
             if not quiet:
                 typer.echo(f"Runs, comparison.csv and comparison.png in {out}")
         _leave_if_failed(compared.folder)
+
+
+@app.command()
+def sensitivity(
+    study: Study,
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder of the study.")],
+    outcome: Outcomes = None,
+    workers: Workers = None,
+    from_month: FromMonth = None,
+    engine: Engine = "local",
+    scheduler: Scheduler = None,
+    retry_failed: RetryFailed = False,
+    quiet: Quiet = False,
+) -> None:
+    """Run a study and tell which of its factors matter, and where its outcome of interest lies."""
+    from .experiments.runner import run_study
+    from .experiments.sensitivity import analyse, save, screen
+    from .experiments.study import branched, load_study
+
+    folder = run_study(
+        branched(load_study(study), from_month), out, workers=workers, engine=engine,
+        scheduler=scheduler, retry_failed=retry_failed, progress=not quiet,
+    )  # fmt: skip
+    found = analyse(folder, outcome or None)
+    save(found, out / "sensitivity")
+    if not quiet:
+        _print(screen(found))
+        typer.echo(f"Runs in {out}, tables and figures in {out / 'sensitivity'}")
+    _leave_if_failed(folder)
 
 
 @app.command()

@@ -9,16 +9,15 @@ number, and `compare` again with `first_stage`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from math import ceil, nan
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Final, Literal
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from ..analysis.outcomes import OUTCOMES, Better, records
-from ..scenarios.messages import nearest
 from .intervals import (
     Interval,
     PairedCounts,
@@ -31,8 +30,7 @@ from .intervals import (
     t_interval,
     wilson_interval,
 )
-from .plan import RUN_COLUMNS
-from .study import StudyError
+from .measures import check_names, measures_of, numbers
 
 Floats = npt.NDArray[np.float64]
 Method = Literal["t", "bootstrap"]
@@ -46,40 +44,6 @@ DIRECTIONS: Final[Mapping[Better | None, str]] = {
 }
 
 _PAIR: Final = ["point", "replication", "seed"]
-
-
-class Measure(NamedTuple):
-    """An outcome of a run, or of one firm in it, as comparisons know it."""
-
-    unit: str
-    better: Better | None
-    of: Callable[[pd.DataFrame], pd.Series]  # from a table of runs, or from `firm_outcomes`
-
-
-def _column(name: str) -> Callable[[pd.DataFrame], pd.Series]:
-    return lambda table: table[name]
-
-
-def _ever(name: str) -> Callable[[pd.DataFrame], pd.Series]:
-    return lambda table: table[name].notna()
-
-
-FIRM_MEASURES: Final[Mapping[str, Measure]] = {
-    "out_of_cash": Measure("share of runs", "lower", _ever("out_of_cash_month")),
-    "runway_below_one_month": Measure(
-        "share of runs", "lower", _ever("first_runway_below_one_month")
-    ),
-    "default": Measure("share of runs", "lower", _ever("default_month")),
-    "switched": Measure("share of runs", None, lambda table: table["switches"] > 0),
-    "out_of_cash_month": Measure("month of the run", None, _column("out_of_cash_month")),
-    "default_month": Measure("month of the run", None, _column("default_month")),
-    "switches": Measure("switches", None, _column("switches")),
-    "rounds_closed": Measure("rounds", None, _column("rounds_closed")),
-    "rounds_failed": Measure("rounds", "lower", _column("rounds_failed")),
-    "funds_raised_usd": Measure("USD", None, _column("funds_raised_usd")),
-    "minimum_cash_usd": Measure("USD", "higher", _column("minimum_cash_usd")),
-    "final_arr_usd": Measure("USD", "higher", _column("final_arr_usd")),
-}
 
 
 def compare(
@@ -123,13 +87,13 @@ def compare(
     Raises:
         StudyError: a name is not known.
     """
-    known = _measures(runs, firm_outcomes)
+    known = measures_of(runs, firm_outcomes)
     played = sorted(str(name) for name in runs["variant"].unique())
     names = [name for name in known if name in OUTCOMES] if outcomes is None else list(outcomes)
     others = [name for name in played if name != base] if variants is None else list(variants)
-    _check("outcomes", names, known, "the name of an outcome")
-    _check("base", [base], played, "the name of a variant")
-    _check("variants", others, played, "the name of a variant")
+    check_names("outcomes", names, known, "the name of an outcome")
+    check_names("base", [base], played, "the name of a variant")
+    check_names("variants", others, played, "the name of a variant")
 
     runs = runs[runs["variant"].isin([base, *others])]
     replications = sorted(runs["replication"].unique())
@@ -137,7 +101,7 @@ def compare(
     statuses = _by_pair(runs, runs["status"])
     rows = []
     for name in names:
-        values = _by_pair(runs, _numbers(name, known[name].of(runs)).where(runs["status"] == "ok"))
+        values = _by_pair(runs, numbers(name, known[name].of(runs)).where(runs["status"] == "ok"))
         is_share = bool(values.isin([0, 1, nan]).to_numpy().all())
         for variant in others:
             sides, better = values[[base, variant]], known[name].better
@@ -198,47 +162,6 @@ def replications_needed(
         )
     columns = ["outcome", "variant", "half_width", "wanted", "needed", "replications", "note"]
     return pd.DataFrame(rows, columns=columns).astype({"needed": "Int64"})
-
-
-def _measures(runs: pd.DataFrame, firm_outcomes: pd.DataFrame | None) -> dict[str, Measure]:
-    """All that may be compared, by name."""
-    measures = {}
-    for name in runs.columns.drop(list(RUN_COLUMNS), errors="ignore"):
-        outcome = OUTCOMES.get(name)
-        unit, better = (outcome.unit, outcome.better) if outcome else ("", None)
-        measures[str(name)] = Measure(unit, better, _column(name))
-    if firm_outcomes is not None:
-        for firm, table in firm_outcomes.groupby("firm", sort=True):
-            for name, measure in FIRM_MEASURES.items():
-                measures[f"{firm}.{name}"] = measure._replace(of=_of_firm(table, measure))
-    return measures
-
-
-def _of_firm(table: pd.DataFrame, measure: Measure) -> Callable[[pd.DataFrame], pd.Series]:
-    """A firm's outcome in each run; null where it did not take part."""
-
-    def of(runs: pd.DataFrame) -> pd.Series:
-        present = table[table["took_part"]].set_index("run_id")
-        return runs["run_id"].map(measure.of(present).astype(float))
-
-    return of
-
-
-def _check(where: str, given: Iterable[str], known: Iterable[str], expected: str) -> None:
-    names = list(known)
-    for name in given:
-        if name not in names:
-            hint = nearest(name, names)
-            raise StudyError(f"{where}: given '{name}', expected {expected}{hint}")
-
-
-def _numbers(name: str, column: pd.Series) -> pd.Series:
-    """The column as numbers; what is not finite counts as not defined."""
-    try:
-        numbers = pd.to_numeric(column).astype(float)
-        return numbers.where(np.isfinite(numbers))
-    except (TypeError, ValueError):
-        raise StudyError(f"outcomes: given '{name}', which is text, expected a number") from None
 
 
 def _by_pair(runs: pd.DataFrame, column: pd.Series) -> pd.DataFrame:

@@ -22,7 +22,7 @@ from rich.text import Text
 from ..analysis.drawing import write_png
 from ..analysis.outcomes import records
 from ..analysis.tornado import heading, region, region_table
-from .compare import _check, _measures, _numbers
+from .measures import check_names, measures_of, numbers
 from .store import OK, StudyFolder, writing
 from .study import Discovery, Study, StudyError
 
@@ -113,9 +113,9 @@ def discover(
     wanted = wanted or study.discovery
     if wanted is None:
         raise StudyError("discovery: given none, expected an outcome above or below a bound")
-    known = _measures(folder.runs, folder.firm_outcomes)
-    _check("discovery.outcome", [wanted.outcome], known, "the name of an outcome")
-    values = _numbers(wanted.outcome, known[wanted.outcome].of(folder.runs))
+    known = measures_of(folder.runs, folder.firm_outcomes)
+    check_names("discovery.outcome", [wanted.outcome], known, "the name of an outcome")
+    values = numbers(wanted.outcome, known[wanted.outcome].of(folder.runs))
     values = values.where(folder.runs["status"] == OK)
     tables: list[tuple[pd.DataFrame, pd.DataFrame]] = []
     skipped = []

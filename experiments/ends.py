@@ -17,8 +17,8 @@ import pandas as pd
 from scipy.special import stdtrit
 
 from ..analysis.tornado import level_text
-from .compare import Measure, _numbers
 from .intervals import t_interval
+from .measures import Measure, numbers
 from .store import OK, StudyFolder
 from .study import Study, StudyError
 
@@ -51,9 +51,9 @@ def answers(folder: StudyFolder, measure: Measure, name: str, variant: str) -> A
     """
     study = folder.study
     runs = folder.runs[folder.runs["variant"] == variant]
-    numbers = _numbers(name, measure.of(runs)).where(runs["status"] == OK)
+    played = numbers(name, measure.of(runs)).where(runs["status"] == OK)
     keys = pd.MultiIndex.from_frame(runs[["point", "replication"]])
-    values = numbers.set_axis(keys).unstack("replication")
+    values = played.set_axis(keys).unstack("replication")
     columns = [factor.column for factor in study.factors]
     levels = runs.drop_duplicates("point").set_index("point")[columns]
     points, replications = range(folder.manifest["points"]), range(study.replications)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from types import CodeType, FunctionType
-from typing import Any, Final
+from typing import Any
 
 from .. import __version__
 from ..agents.strategies import added_strategies, unknown_strategies
@@ -23,26 +23,12 @@ from ..scenario import (
     scenario_hash,
     value_at,
 )
-from ..scenarios.messages import nearest
 from .designs import design_points, extremes, number_of_points
-from .study import BASE, Factor, Moment, Scalar, Study, StudyError, Variant
+from .measures import check_names, measure_names
+from .study import BASE, RUN_COLUMNS, Factor, Moment, Scalar, Study, StudyError, Variant
 
 # A model of the user's own in place of the market: outcomes from a scenario and a seed.
 Toy = Callable[[Scenario, int], Mapping[str, float]]
-
-# Columns that every table of runs has; a factor may not be called like one.
-RUN_COLUMNS: Final = (
-    "run_id",
-    "scenario",
-    "variant",
-    "point",
-    "replication",
-    "seed",
-    "status",
-    "error",
-    "command",
-    "seconds",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +127,7 @@ def make_plan(study: Study, toy: Toy | None = None) -> Plan:
         raise StudyError(
             f"design: given {size:,} runs, expected at most {study.max_runs:,} (max_runs)"
         )
-    outcomes = _outcomes(study, toy is not None)
+    outcomes = (study.outcomes or ()) if toy else _outcomes(study, scenarios.values())
     _check_columns(study, outcomes)
     whole = [_is_whole(factor, base) for factor in study.factors]
     points = design_points(study, whole)
@@ -196,16 +182,12 @@ def _check_strategies(scenario: Scenario, where: str) -> None:
         raise StudyError(f"{where}: {unknown[0]}")
 
 
-def _outcomes(study: Study, free: bool) -> tuple[str, ...]:
-    wanted = tuple(OUTCOMES) if study.outcomes is None else study.outcomes
-    if free:
-        return wanted
-    asked = [*wanted, *([study.discovery.outcome] if study.discovery else [])]
-    for name in asked:
-        if name not in OUTCOMES:
-            hint = nearest(name, OUTCOMES)
-            raise StudyError(f"outcomes: given '{name}', expected the name of an outcome{hint}")
-    return tuple(dict.fromkeys(asked))
+def _outcomes(study: Study, scenarios: Iterable[Scenario]) -> tuple[str, ...]:
+    """The columns of outcomes in the table of runs; those of firms are kept in any case."""
+    asked = list(OUTCOMES if study.outcomes is None else study.outcomes)
+    asked += [study.discovery.outcome] if study.discovery else []
+    check_names("outcomes", asked, measure_names(scenarios), "the name of an outcome")
+    return tuple(dict.fromkeys(name for name in asked if name in OUTCOMES))
 
 
 def _check_columns(study: Study, outcomes: Sequence[str]) -> None:

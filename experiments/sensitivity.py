@@ -25,10 +25,10 @@ from rich.text import Text
 from ..analysis.drawing import write_png
 from ..analysis.outcomes import records
 from ..analysis.tornado import effects_table, heading, index_bars, screening_bars, tornado
-from .compare import _check, _measures
 from .designs import problem, unit_cube
 from .discovery import Discovered, discover
 from .ends import Answers, Floats, answers, ends
+from .measures import check_names, measures_of
 from .store import StudyFolder, writing
 from .study import BASE, Study, StudyError
 from .whatif import HEADLINES
@@ -99,9 +99,9 @@ def analyse(
     study = folder.study
     if not study.factors:
         raise StudyError("factors: given none, expected at least one to tell the effect of")
-    known = _measures(folder.runs, folder.firm_outcomes)
+    known = measures_of(folder.runs, folder.firm_outcomes)
     names = _names(folder, outcomes)
-    _check("outcomes", names, known, "the name of an outcome")
+    check_names("outcomes", names, known, "the name of an outcome")
     rows: dict[str, list[dict[str, Any]]] = {table: [] for table in COLUMNS}
     for variant in folder.manifest["variants"]:
         for name in names:

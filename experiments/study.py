@@ -23,6 +23,20 @@ BASE: Final = "base"  # the variant that changes nothing
 Scalar = float | int | bool | str
 Moment = Annotated[int, Field(ge=0)] | Month  # months into the run, or a date such as "2026-01"
 
+# Columns that every table of runs has; a factor may not be called like one.
+RUN_COLUMNS: Final = (
+    "run_id",
+    "scenario",
+    "variant",
+    "point",
+    "replication",
+    "seed",
+    "status",
+    "error",
+    "command",
+    "seconds",
+)
+
 # What each kind of distribution and design is described by.
 _PARAMETERS: Final = {
     "normal": ("mean", "sd"),

@@ -9,11 +9,10 @@ from typing import Any, Final, NamedTuple
 
 import pandas as pd
 
-from ..analysis.outcomes import OUTCOMES
 from ..scenario import load_scenario, parse_assignment
 from ..scenarios.checks import validated
-from ..scenarios.messages import nearest
-from .compare import FIRM_MEASURES, compare, replications_needed
+from .compare import compare, replications_needed
+from .measures import check_names, measure_names
 from .runner import run_study
 from .store import StudyFolder, writing
 from .study import BASE, Study, StudyError, branched
@@ -69,12 +68,8 @@ def what_if(
         raise StudyError("variants: given none, expected at least one to compare with the base")
     if precision is not None and not precision > 0:
         raise StudyError(f"precision: given {precision:g}, expected a number above 0")
-    base = load_scenario(study.scenario)
-    known = [*OUTCOMES, *(f"{f.name}.{m}" for f in base.firms for m in FIRM_MEASURES)]
-    for name in outcomes:
-        if name not in known:
-            raise StudyError(f"outcome: given '{name}', expected an outcome{nearest(name, known)}")
-
+    known = measure_names([load_scenario(study.scenario)])
+    check_names("outcome", outcomes, known, "the name of an outcome")
     stage = None if precision is None else study.replications
     folder = run_study(study, out, **running)
     table = _compared(study, folder, folder.runs, outcomes, stage)

@@ -16,7 +16,7 @@ from rich.console import Console
 from computemarket.analysis.drawing import write_png
 from computemarket.analysis.outcomes import OUTCOMES
 from computemarket.analysis.paired import amount, comparison_figure, comparison_table, difference
-from computemarket.experiments.compare import FIRM_MEASURES, compare, replications_needed
+from computemarket.experiments.compare import compare, replications_needed
 from computemarket.experiments.intervals import (
     PairedCounts,
     newcombe_interval,
@@ -26,6 +26,7 @@ from computemarket.experiments.intervals import (
     t_interval,
     wilson_interval,
 )
+from computemarket.experiments.measures import FIRM_MEASURES
 from computemarket.experiments.study import StudyError
 
 NAN = math.nan
