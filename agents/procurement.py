@@ -28,6 +28,7 @@ _SPOT_DISCOUNT = 0.85  # of spot: it can be left any hour
 _PRICE_IMPACT = 0.8  # of a lab's own demand on a spot market as deep as last month's
 _RESERVED_MARGIN = 1.1  # what one-year rentals cost a lab over the posted price
 _NEVER_WAIT_BELOW = 0.6  # of the wanted volume a cloud must be able to deliver
+_WORTH_LEAVING = 0.90  # of what a contract still costs: leaving has to cost less
 _LASTING_TIE = 0.7  # to the main supplier, between contracts too
 
 
@@ -66,6 +67,8 @@ class Procurement:
         self._spot_depth: dict[str, float] = {}
         self._views: dict[tuple[str, str], PricingView] = {}
         self._quotes: dict[str, list[tuple[float, Cloud]]] = {}
+        self._buyers: dict[tuple[str, bool, float], Stance] = {}  # this month
+        self._sellers: dict[tuple[str, str, str], Stance] = {}
 
     def trade(self, economy: Economy) -> None:
         """Plan, ask, talk, sign and leave (phase 4 of the month)."""
@@ -87,6 +90,8 @@ class Procurement:
             self._menu = Menu(economy.market.rules)
         self._capacity.clear()
         self._views.clear()
+        self._buyers.clear()
+        self._sellers.clear()
         clouds = economy.living_clouds()
         for workload in WORKLOADS:
             self._spot_depth[workload] = sum([c.spot_sold[workload] for c in clouds]) or 1.0
@@ -211,13 +216,20 @@ class Procurement:
     def _stances(
         self, lab: Lab, cloud: Cloud, workload: str, elsewhere: list[tuple[float, Cloud | None]]
     ) -> tuple[Stance, Stance]:
-        """How lab and cloud see a deal this month."""
+        """How lab and cloud see a deal this month; the same stance where all it rests on is so."""
         assert self._menu is not None
         outside = min([price for price, rival in elsewhere if rival is not cloud])
-        return (
-            buyer_stance(self._menu, lab, cloud, outside),
-            seller_stance(self._menu, cloud, lab, self._views[cloud.name, workload]),
-        )
+        incumbent = cloud.name in [c.cloud for c in lab.market.book.by_lab.get(lab.name, ())]
+        wants = lab.name, incumbent, outside
+        buyer = self._buyers.get(wants)
+        if buyer is None:
+            buyer = self._buyers[wants] = buyer_stance(self._menu, lab, incumbent, outside)
+        offers = cloud.name, workload, lab.credit_rating
+        seller = self._sellers.get(offers)
+        if seller is None:
+            view = self._views[cloud.name, workload]
+            seller = self._sellers[offers] = seller_stance(self._menu, cloud, lab, view)
+        return buyer, seller
 
     # -- talking ------------------------------------------------------------------------------
 
@@ -388,19 +400,18 @@ class Procurement:
         rules = market.rules.world.bargaining
         spare = 0.5 * lab.cash_usd
         month = market.month
-        for contract in market.book.of_lab(lab.name):
-            if contract.end - month < 6 or contract.start > month:
+        for contract in market.book.by_lab.get(lab.name, ()):
+            fee_share = contract.termination_fee_share
+            if fee_share >= _WORTH_LEAVING or contract.end - month < 6 or contract.start > month:
                 continue
             hours = contract.remaining_h100e_hours(month)
             remaining = contract.price_usd_per_h100e_hour * hours
-            if remaining <= 0:
-                continue
-            fee = contract.termination_fee_share * remaining
-            if fee >= spare or fee >= 0.90 * remaining:
+            fee = fee_share * remaining
+            if remaining <= 0 or fee >= spare:
                 continue
             outside = self._rival_quote(contract)
             moving = rules.switching_cost_months * contract.h100e * HOURS_PER_MONTH * outside
-            if outside * hours + fee + moving < 0.90 * remaining:
+            if outside * hours + fee + moving < _WORTH_LEAVING * remaining:
                 terminate(economy, contract, round(fee), "price")
                 key = lab.name, contract.workload
                 self.paused.pop(key, None)

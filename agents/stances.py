@@ -129,16 +129,16 @@ def _items(rules: Bargaining) -> list[Terms]:
     return items
 
 
-def buyer_stance(menu: Menu, lab: Lab, cloud: Cloud, outside_price: float) -> Stance:
+def buyer_stance(menu: Menu, lab: Lab, incumbent: bool, outside_price: float) -> Stance:
     """The lab's view: what the compute would cost elsewhere, less what the terms cost it.
 
+    incumbent: whether the cloud serves the lab already, so that nothing has to move
     outside_price: $/H100e-hour of its best live alternative today (rival quotes, spot, serving
         less)
     """
     market = lab.market
     rules = market.rules.world.bargaining
     shortage = max(0.0, market.utilisation - 0.85) / 0.15
-    incumbent = cloud.name in [c.cloud for c in market.book.by_lab.get(lab.name, ())]
     switching = 0.0 if incumbent else rules.switching_cost_months / 12 * 0.25
     rich = lab.backed or lab.runway_months >= _COMFORTABLE_RUNWAY_MONTHS
     flexibility = _FLEXIBILITY if rich else _UNEASY_FLEXIBILITY

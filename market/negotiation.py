@@ -10,6 +10,7 @@ Sources: Faratin, Sierra & Jennings 1998 (time-dependent tactics), Rubinstein 19
 and Nash 1950 (closed forms).
 """
 
+from dataclasses import dataclass, field
 from enum import StrEnum
 from math import inf
 from operator import add, gt, mul, sub, truediv
@@ -42,8 +43,11 @@ class Tactic(Protocol):
         ...
 
 
-class Stance(NamedTuple):
+@dataclass(slots=True)
+class Stance:
     """One party's view of a talk: value of item i at price p is intercept[i] + slope[i] * p.
+
+    It does not change, so several talks may share one: what follows from it is worked out once.
 
     intercept_usd: per item of the menu; -inf where the party refuses the item
     slope_usd_per_price: per item; below 0 for the buyer, above 0 for the seller
@@ -56,6 +60,33 @@ class Stance(NamedTuple):
     batna_usd: float
     opening_price: float
     tactic: Tactic
+    _limits: list[float] | None = field(default=None, init=False, repr=False)
+    _steps: list[float] | None = field(default=None, init=False, repr=False)
+
+    def limits(self) -> list[float]:
+        """The price of each item that leaves the party at its alternative."""
+        if self._limits is None:
+            self._limits = _prices_worth(self, self.batna_usd)
+        return self._limits
+
+    def steps(self) -> list[float]:
+        """How far above the limit of each item (the buyer: below) the party opens.
+
+        An opening below the alternative leaves no room to concede.
+        """
+        if self._steps is None:
+            reach = max(0.0, self.opening_usd() - self.batna_usd)
+            self._steps = [reach / slope for slope in self.slope_usd_per_price]
+        return self._steps
+
+    def prices(self, elapsed: float) -> list[float]:
+        """Prices that hold a share of the way from reservation to opening.
+
+        elapsed: share of the deadline gone, 0..1
+        """
+        held = max(0.0, self.tactic.aspiration(elapsed))
+        way = zip(self.limits(), self.steps(), strict=True)
+        return [limit + held * step for limit, step in way]
 
     def value_usd(self, package: "Package") -> float:
         """Net present value of a package to this party."""
@@ -115,10 +146,8 @@ class Talk:
     __slots__ = (
         "_buyer",
         "_buyer_limits",
-        "_buyer_lines",
         "_seller",
         "_seller_limits",
-        "_seller_lines",
         "buyer_reservation_price",
         "deadline_rounds",
         "gap",
@@ -171,7 +200,7 @@ class Talk:
         Nobody takes a concession back, so it is enough to look at the last.
         """
         last = 2 * self.deadline_rounds - 1
-        bids = self._buyer_prices(min(1.0, (2 * end - 1) / last))
+        bids = self._buyer.prices(min(1.0, (2 * end - 1) / last))
         asks = self._seller_prices(min(1.0, 2 * end / last))
         return all(map(gt, asks, bids))
 
@@ -179,10 +208,8 @@ class Talk:
         _check(buyer, seller)
         self._buyer = buyer
         self._seller = seller
-        # The price of each item that leaves a party at its alternative, and how far above (the
-        # buyer: below) that it opens. An opening below the alternative leaves no room to concede.
-        self._buyer_limits = _prices_worth(buyer, buyer.batna_usd)
-        self._seller_limits = _prices_worth(seller, seller.batna_usd)
+        self._buyer_limits = buyer.limits()
+        self._seller_limits = seller.limits()
         gaps = [*map(sub, self._buyer_limits, _not_below_zero(self._seller_limits))]
         self.gap = max(gaps)
         widest = gaps.index(self.gap)
@@ -191,12 +218,6 @@ class Talk:
         if self.gap < 0.0:
             self.outcome = Outcome.NO_ZONE
             return
-        buyer_reach = max(0.0, buyer.opening_usd() - buyer.batna_usd)
-        seller_reach = max(0.0, seller.opening_usd() - seller.batna_usd)
-        steps = [buyer_reach / slope for slope in buyer.slope_usd_per_price]
-        self._buyer_lines = [*zip(self._buyer_limits, steps, strict=True)]
-        steps = [seller_reach / slope for slope in seller.slope_usd_per_price]
-        self._seller_lines = [*zip(self._seller_limits, steps, strict=True)]
 
     def _look_at(self, item: int) -> None:
         """Report the reservation prices on one item."""
@@ -212,7 +233,7 @@ class Talk:
         move = 2 * (self.round - 1)
         last = 2 * self.deadline_rounds - 1
         asks = asks or self._seller_prices(min(1.0, move / last))
-        bids = self._buyer_prices(min(1.0, (move + 1) / last))
+        bids = self._buyer.prices(min(1.0, (move + 1) / last))
         offer = _proposal(asks, self._buyer)
         if offer is not None and offer.price <= bids[offer.item]:
             return offer, None
@@ -223,15 +244,8 @@ class Talk:
         return None, next_asks
 
     def _seller_prices(self, elapsed: float) -> list[float]:
-        """Prices that hold a share of the way from reservation to opening, never below 0."""
-        held = max(0.0, self._seller.tactic.aspiration(elapsed))
-        prices = [limit + held * step for limit, step in self._seller_lines]
-        return prices if min(prices) >= 0.0 else _not_below_zero(prices)
-
-    def _buyer_prices(self, elapsed: float) -> list[float]:
-        """Prices that hold a share of the way from reservation to opening."""
-        held = max(0.0, self._buyer.tactic.aspiration(elapsed))
-        return [limit + held * step for limit, step in self._buyer_lines]
+        """Prices of the seller's present aspiration, never below 0."""
+        return _not_below_zero(self._seller.prices(elapsed))
 
 
 def nash_price(buyer: Stance, seller: Stance, buyer_power: float = 0.5) -> Package | None:
@@ -245,9 +259,7 @@ def nash_price(buyer: Stance, seller: Stance, buyer_power: float = 0.5) -> Packa
     _check(buyer, seller)
     best: Package | None = None
     best_product = -inf
-    buyer_prices = _prices_worth(buyer, buyer.batna_usd)
-    seller_prices = _prices_worth(seller, seller.batna_usd)
-    for item, (highest, lowest) in enumerate(zip(buyer_prices, seller_prices, strict=True)):
+    for item, (highest, lowest) in enumerate(zip(buyer.limits(), seller.limits(), strict=True)):
         if highest < max(0.0, lowest):
             continue
         price = min(highest, max(0.0, lowest + (1.0 - buyer_power) * (highest - lowest)))
@@ -299,7 +311,10 @@ def _proposal(prices: list[float], counterpart: Stance) -> Package | None:
 
 
 def _check(buyer: Stance, seller: Stance) -> None:
-    sizes = len(buyer[0]), len(buyer[1]), len(seller[0]), len(seller[1])
+    sizes = [
+        *map(len, (buyer.intercept_usd, buyer.slope_usd_per_price)),
+        *map(len, (seller.intercept_usd, seller.slope_usd_per_price)),
+    ]
     if not sizes[0] == sizes[1] == sizes[2] == sizes[3] > 0:
         raise ValueError(f"buyer and seller must value the same menu of terms, sizes {sizes}")
     if max(buyer.slope_usd_per_price) >= 0.0 or min(seller.slope_usd_per_price) <= 0.0:

@@ -114,8 +114,10 @@ class TestOneNegotiation:
         """Talks to their end when the lab could have the compute elsewhere at a price."""
         rules = lab.market.rules
         menu = Menu(rules)
+        held = lab.market.book.of_lab(lab.name)
+        incumbent = cloud.name in [contract.cloud for contract in held]
         talk = Talk(
-            buyer_stance(menu, lab, cloud, outside),
+            buyer_stance(menu, lab, incumbent, outside),
             seller_stance(menu, cloud, lab, cloud.pricing_view("inference", anchor=True)),
             rules.world.bargaining.rounds_per_month * rules.world.bargaining.deadline_months,
         )

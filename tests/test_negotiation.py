@@ -1,6 +1,6 @@
 """Bargaining: who gets which price, and why there was no deal."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 from hypothesis import assume, given
@@ -123,7 +123,7 @@ def test_every_deal_leaves_both_at_or_above_their_alternative(
 def test_who_concedes_fully_by_the_deadline_always_finds_the_deal(
     pair: tuple[Stance, Stance], rounds: int
 ) -> None:
-    one, other = (side._replace(tactic=Concede(side.tactic.exponent)) for side in pair)  # type: ignore[attr-defined]
+    one, other = (replace(side, tactic=Concede(side.tactic.exponent)) for side in pair)  # type: ignore[attr-defined]
     talk = finished(one, other, rounds)
     assert talk.outcome is (Outcome.SIGNED if talk.gap >= 0.0 else Outcome.NO_ZONE)
 
@@ -133,8 +133,8 @@ def test_a_tougher_seller_gains_more_or_gets_no_deal(
     pair: tuple[Stance, Stance], tough: float, soft: float, rounds: int
 ) -> None:
     one, other = pair
-    hard = finished(one, other._replace(tactic=Concede(tough)), rounds)
-    mild = finished(one, other._replace(tactic=Concede(soft)), rounds)
+    hard = finished(one, replace(other, tactic=Concede(tough)), rounds)
+    mild = finished(one, replace(other, tactic=Concede(soft)), rounds)
     assume(hard.package is not None)
     assert hard.package is not None
     assert mild.package is not None  # giving in earlier never loses a deal
@@ -167,7 +167,7 @@ def test_a_poorly_rated_buyer_pays_more() -> None:
 
 
 def test_a_better_alternative_gets_a_better_price() -> None:
-    weak, strong = buyer(8.0, 2.0), buyer(8.0, 2.0)._replace(batna_usd=2e6)
+    weak, strong = buyer(8.0, 2.0), replace(buyer(8.0, 2.0), batna_usd=2e6)
     prices = [finished(side, seller(4.0, 10.0), 24).package for side in (weak, strong)]
     assert prices[0] is not None
     assert prices[1] is not None
@@ -181,7 +181,7 @@ def test_a_party_in_a_hurry_gets_a_worse_price() -> None:
         def aspiration(self, elapsed: float) -> float:
             return max(0.0, 1.0 - 2.0 * elapsed)
 
-    calm, hurried = buyer(8.0, 2.0), buyer(8.0, 2.0)._replace(tactic=Hurried())
+    calm, hurried = buyer(8.0, 2.0), replace(buyer(8.0, 2.0), tactic=Hurried())
     prices = [finished(side, seller(4.0, 10.0), 24).package for side in (calm, hurried)]
     assert prices[0] is not None
     assert prices[1] is not None
