@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-
 from ..market.insolvency import clear_arrears
 from ..market.ledger import WORLD, Account, Bill, Claim
+from ..market.market import no_bills
 from .economy import Economy
 
 _PAYABLES = int(Account.PAYABLES)  # read for every firm: a plain index is faster
@@ -21,7 +20,7 @@ def settle(economy: Economy) -> None:
     market = economy.market
     ledger = market.ledger
     fund_from_parents(economy)
-    bills, market.bills = market.bills, defaultdict(dict)
+    bills, market.bills = market.bills, no_bills()
     arrears = _arrears(economy)
     ledger.pay_all(WORLD, bills.pop(WORLD, {}))
     pending = {

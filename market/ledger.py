@@ -8,7 +8,7 @@ kept one by one beside the books, and must add up to the balances of creditor an
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from enum import IntEnum
 from operator import itemgetter
 from typing import Any, Final, NamedTuple
@@ -69,6 +69,11 @@ _BOOKED_AS: Final[Mapping[str, tuple[int, int]]] = {
     "founding": (_EQUITY_HELD, _PAID_IN_CAPITAL),
 }
 
+# Purposes that make a claim or settle one.
+_OF_CLAIMS: Final = frozenset(
+    purpose for purpose, accounts in _BOOKED_AS.items() if not _MIRROR.keys().isdisjoint(accounts)
+)
+
 
 class Bill(NamedTuple):
     """An amount due now: settled in cash, or carried as a payable."""
@@ -96,10 +101,9 @@ ClaimKey = tuple[int, str, str, str]
 # All that one payer owes this month: US dollars by payee, purpose and reference of the claim.
 Dues = dict[tuple[str, str, str], int]
 
-# A journal entry, one flat tuple: month and purpose, then owner, account and amount of each line;
-# or month and purpose, amount, payer, debit, given, payee, received, credit of an exchange.
+# A posting line by line, one flat tuple: month and purpose, then owner, account and amount of each.
 Posting = tuple[Any, ...]
-_EXCHANGE_LENGTH: Final = 9  # of no posting line by line: these have 2 and a multiple of 3
+_EXCHANGE_LENGTH: Final = 9  # month, purpose, amount, payer, debit, given, payee, received, credit
 
 
 class LedgerError(Exception):
@@ -114,7 +118,9 @@ class Ledger:
         self.month = 0
         self.books: dict[str, list[int]] = {o: [0] * len(Account) for o in (*owners, WORLD)}
         self.claims: dict[ClaimKey, int] = {}
-        self.journal: list[Posting] = []
+        self.journal: list[Posting] = []  # postings line by line
+        # the journal's exchanges, one after the other: a tuple each would be 15 000 objects a run
+        self.exchanges: list[Any] = []
         self.flows: dict[tuple[str, str, str], int] = defaultdict(int)
         self.income: dict[str, dict[str, int]] = {o: defaultdict(int) for o in self.books}
         self.expense: dict[str, dict[str, int]] = {o: defaultdict(int) for o in self.books}
@@ -192,10 +198,8 @@ class Ledger:
             self.expense[payer][purpose] += amount
         if credit == _INCOME:
             self.income[payee][purpose] += amount
-        self.journal.append(
-            (
-                self.month, purpose, amount, payer, debit, given, payee, received, credit,
-            )
+        self.exchanges += (
+            self.month, purpose, amount, payer, debit, given, payee, received, credit,
         )  # fmt: skip
 
     def _owe(self, claim: ClaimKey, amount_usd: int) -> None:
@@ -227,7 +231,7 @@ class Ledger:
 
     def pay_all(self, payer: str, dues: Dues) -> None:
         """Settle all that one payer owes in cash, as `pay` would bill by bill."""
-        month, books, flows, enter = self.month, self.books, self.flows, self.journal.append
+        month, books, flows, enter = self.month, self.books, self.flows, self.exchanges.extend
         closed, expense, income = self.closed, self.expense[payer], self.income
         row = books[payer]
         for (payee, purpose, ref), amount in dues.items():
@@ -236,9 +240,9 @@ class Ledger:
                 continue
             if not amount:
                 continue
-            debit, credit = _PLAIN
-            if purpose in _BOOKED_AS:
-                debit, credit = self._book((payer, payee, amount, purpose, ref))
+            debit, credit = _BOOKED_AS.get(purpose, _PLAIN)
+            if purpose in _OF_CLAIMS:
+                self._book((payer, payee, amount, purpose, ref))
             row[debit] += amount
             row[_CASH] -= amount
             other = books[payee]
@@ -369,8 +373,10 @@ class Ledger:
                 self._fail(owner, f"{A(wrong).name} does not match its claims one by one")
 
     def _fail(self, owner: str, what: str) -> None:
-        recent = [p for p in self.journal[-2000:] if p[0] == self.month and owner in p[2:]]
-        last = "; ".join(str(p[1:]) for p in recent[-5:])
+        recent: list[Posting] = []
+        for entries in (self.journal[-2000:], _each(self.exchanges[-2000 * _EXCHANGE_LENGTH :])):
+            recent += [p for p in entries if p[0] == self.month and owner in p[2:]][-5:]
+        last = "; ".join(str(p[1:]) for p in recent)
         raise LedgerError(f"month {self.month}: {owner}: {what}; last postings: {last}")
 
     def verify_journal(self) -> None:
@@ -379,16 +385,14 @@ class Ledger:
         Income and expense of closed months stand in retained earnings.
         """
         books = {owner: [0] * len(Account) for owner in self.books}
+        for _, _, amount, payer, debit, given, payee, received, credit in _each(self.exchanges):
+            row = books[payer]
+            row[debit] += amount
+            row[given] -= amount
+            row = books[payee]
+            row[received] += amount
+            row[credit] -= amount
         for posting in self.journal:
-            if len(posting) == _EXCHANGE_LENGTH:
-                _, _, amount, payer, debit, given, payee, received, credit = posting
-                row = books[payer]
-                row[debit] += amount
-                row[given] -= amount
-                row = books[payee]
-                row[received] += amount
-                row[credit] -= amount
-                continue
             owners, accounts, amounts = posting[2::3], posting[3::3], posting[4::3]
             for owner, account, amount in zip(owners, accounts, amounts, strict=True):
                 books[owner][account] += amount
@@ -398,6 +402,11 @@ class Ledger:
             same = rebuilt[:_RETAINED_EARNINGS] == kept[:_RETAINED_EARNINGS]
             if not same or sum(rebuilt[a] for a in flow) != sum(kept[a] for a in flow):
                 self._fail(owner, "replaying the journal does not rebuild the balances")
+
+
+def _each(exchanges: list[Any]) -> Iterator[Posting]:
+    """The entries of a flat list of exchanges."""
+    return zip(*[iter(exchanges)] * _EXCHANGE_LENGTH, strict=True)
 
 
 _CLAIM_ACCOUNTS: Final = (*_MIRROR, *_MIRROR.values())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from functools import partial
 from math import log
 from typing import Final
 
@@ -18,6 +19,11 @@ from .world import Sentiment, World
 _RENT_MEMORY = 1 / 18  # weight of the latest month
 
 WORKLOADS: Final = ("training", "inference")
+
+
+def no_bills() -> defaultdict[str, Dues]:
+    """Bills by payer, none yet."""
+    return defaultdict(partial(defaultdict, int))
 
 
 class Market:
@@ -60,7 +66,7 @@ class Market:
         self._rent = 0.0
         self.lab_trend = 0.08  # smoothed log growth of labs' targets, a month
         self._targets = 0.0
-        self.bills: defaultdict[str, Dues] = defaultdict(dict)  # due this month, by payer
+        self.bills = no_bills()  # due this month
 
     @property
     def date(self) -> str:
@@ -78,8 +84,7 @@ class Market:
         What one owes another for one purpose is one bill; `ref` keeps claims apart.
         """
         if amount_usd >= 0.5:
-            due, dues = (payee, purpose, ref), self.bills[payer]
-            dues[due] = dues.get(due, 0) + round(amount_usd)
+            self.bills[payer][payee, purpose, ref] += round(amount_usd)
 
     def billed_usd(self, payer: str, purposes: frozenset[str]) -> int:
         """Due from a payer this month for some purposes, US dollars."""

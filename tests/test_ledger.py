@@ -142,7 +142,8 @@ def test_opening_plant_and_money_spent_before_the_start():
     assert balances(ledger, "Cloud") == {"PROPERTY": 70, "PAID_IN_CAPITAL": 70}
     assert balances(ledger, WORLD) == {"EQUITY_HELD": 70, "RETAINED_EARNINGS": 70}
     ledger.pay(Bill("Fund", "Cloud", 0, "loan_draw", "l1"))  # nothing leaves no trace
-    assert len(ledger.journal) == 1
+    assert len(ledger.journal) == 1  # the posting of the plant
+    assert not ledger.exchanges
     ledger.pay(Bill(WORLD, "Fund", 100, "founding", "cash"))
     ledger.pay(Bill("Fund", "Cloud", 100, "loan_draw", "l1"))
     ledger.return_capital("Cloud", 100)  # 70 came from founders, 30 has been lost since
