@@ -37,6 +37,10 @@ def as_json(value: Any) -> str:
         return encode_basestring_ascii(value)
     if kind is float and isfinite(value):
         return repr(float(f"{value:.6g}"))
+    if kind is int:
+        return repr(value)
+    if kind is bool:
+        return "true" if value else "false"
     if isinstance(value, float):
         return _encode(float(f"{value:.6g}"))
     if isinstance(value, dict):
