@@ -258,3 +258,19 @@ def test_a_run_too_short_for_an_intervention_leaves_it_out():
 def test_what_makes_no_sense_is_refused(event, message):
     with pytest.raises(ScenarioError, match=message):
         with_events(event)
+
+
+def test_power_that_is_faster_to_have_comes_on_line_before_what_was_ordered_earlier():
+    lead = "world.power.hyperscaler_lead_months"
+    model = ComputeMarket(with_events({"kind": "set", "path": lead, "value": 4}), seed=SEED)
+    overtaken = 0
+    while model.running:
+        before = [p for cloud in model.economy.clouds.values() for p in cloud.projects]
+        model.step()
+        for cloud in model.economy.clouds.values():
+            dues = [p.due for p in cloud.projects]
+            assert dues == sorted(dues)  # also within the month: sums run over them in this order
+            assert not cloud.alive or not dues or dues[0] >= model.month
+            new = [p.due for p in cloud.projects if p not in before and p.due == p.promised]
+            overtaken += any(due < max(dues) for due in new)
+    assert overtaken
