@@ -23,6 +23,7 @@ _DEPRECIATION_MONTHS = 72
 _OPENING_LIFE_MONTHS = 48  # what opening plant has left
 _ANCHOR_PREMIUM = 0.3  # exponent of the brand premium in quotes to labs
 _RETIREMENT_MONTHS = 18  # a generation leaves the fleet over this time
+_ROUNDING = 1e-9  # of power in use, no reason to switch anything off
 
 
 class Family:
@@ -194,13 +195,17 @@ class Cloud(Firm):
             self.waiting[chip] = self.waiting.get(chip, 0.0) + n
 
     def install(self) -> None:
-        """Retire and lose old chips, then power as many new ones as energy allows."""
+        """Retire and lose old chips, then power as many new ones as energy allows (phase 2)."""
+        self._wear()
+        self.power_chips()
+
+    def _wear(self) -> None:
+        """A month's failures, and a month's part of the generations that leave."""
         market, month = self.market, self.market.month
         building = market.rules.world.building
-        chips, month_of, fleet = market.catalogue.chips, market.catalogue.month_of, self.fleet
+        month_of, fleet = market.catalogue.month_of, self.fleet
         survive = 1 - building.chip_failure_per_year / 12
         life = round(12 * building.economic_life_years)
-        used = 0.0
         for chip in sorted(fleet):
             units = fleet[chip] * survive
             if month - month_of[chip] >= life:
@@ -209,7 +214,16 @@ class Cloud(Firm):
                 del fleet[chip]
                 continue
             fleet[chip] = units
-            used += units * chips[chip].kw / 1000
+
+    def power_chips(self) -> None:
+        """Power as many of the chips that wait as energy allows; nothing that runs is lost."""
+        catalogue, fleet = self.market.catalogue, self.fleet
+        chips, month_of = catalogue.chips, catalogue.month_of
+        used = 0.0
+        for chip in sorted(fleet):
+            used += fleet[chip] * chips[chip].kw / 1000
+        if used > self.energised_mw * (1 + _ROUNDING):
+            used = self._switch_off(used)
         for _, chip in sorted([(-month_of[c], c) for c in self.waiting]):  # newest first
             kw = chips[chip].kw
             units = min(self.waiting[chip], max(0.0, self.energised_mw - used) * 1000 / kw)
@@ -220,6 +234,24 @@ class Cloud(Firm):
             if self.waiting[chip] < 1e-6:
                 del self.waiting[chip]
         self._measure()
+
+    def _switch_off(self, used: float) -> float:
+        """Chips that draw more than is energised wait, oldest first; returns what still runs, MW.
+
+        A scenario may open with more chips than power, or change what a chip draws.
+        """
+        chips, month_of = self.market.catalogue.chips, self.market.catalogue.month_of
+        for _, chip in sorted([(month_of[c], c) for c in self.fleet]):
+            kw = chips[chip].kw
+            units = min(self.fleet[chip], (used - self.energised_mw) * 1000 / kw)
+            if units <= 0:
+                break
+            self.fleet[chip] -= units
+            if self.fleet[chip] <= 0:
+                del self.fleet[chip]
+            self.waiting[chip] = self.waiting.get(chip, 0.0) + units
+            used -= units * kw / 1000
+        return used
 
     def _measure(self) -> None:
         """Installed capacity by family of chips."""

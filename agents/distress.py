@@ -212,7 +212,7 @@ def _sell_fleet(economy: Economy, cloud: Cloud) -> int:
             for chip, units in stock.items():
                 into[chip] = into.get(chip, 0.0) + units
         buyer.energised_mw += cloud.energised_mw
-        buyer.install()
+        buyer.power_chips()  # a month's wear is taken once, in phase 2
     cloud.fleet, cloud.waiting, cloud.projects = {}, {}, []
     cloud.energised_mw = cloud.captive_h100e = 0.0
     cloud.free_mw = {}
@@ -220,7 +220,7 @@ def _sell_fleet(economy: Economy, cloud: Cloud) -> int:
     cloud.reserved = dict.fromkeys(WORKLOADS, 0.0)
     cloud.spot_sold = dict.fromkeys(WORKLOADS, 0.0)
     cloud.sold_mw = cloud.contract_mw = 0.0
-    cloud.install()
+    cloud.power_chips()
     return price
 
 

@@ -10,6 +10,8 @@ import pandas as pd
 import pytest
 
 from computemarket import ComputeMarket
+from computemarket.agents.distress import liquidate
+from computemarket.agents.invariants import check_plant
 from computemarket.scenario import Scenario, load_scenario, month_label, override, synthetic
 
 BASE = load_scenario("duopoly")
@@ -177,6 +179,30 @@ def test_a_failed_owner_gets_nothing_more():
     assert "Summit" not in payouts
     check_liquidations(model)
     assert not ((model.flows.payee == "Summit") & (model.flows.month > 3)).any()
+
+
+def test_a_sale_of_a_fleet_costs_no_chips():
+    """The month's wear is over by then: it must not be taken of the buyer a second time."""
+    model = ComputeMarket("duopoly", seed=1)
+    for _ in range(9):
+        model.step()
+    summit, delta = (model.economy.clouds[name] for name in ("Summit", "Delta"))
+    summit.sold_mw = summit.used_mw  # sold out, and what it buys adds next to nothing
+    delta.fleet = {chip: 1e-3 * units for chip, units in delta.fleet.items()}
+    chips = {
+        chip: sum(
+            stock.get(chip, 0.0)
+            for cloud in (summit, delta)
+            for stock in (cloud.fleet, cloud.waiting)
+        )
+        for chip in model.economy.market.catalogue.chips
+    }
+    model.economy.market.ledger.month = model.month
+    liquidate(model.economy, delta, "made up")
+    after = {c: summit.fleet.get(c, 0.0) + summit.waiting.get(c, 0.0) for c in chips}
+    assert after == pytest.approx(chips)
+    assert summit.used_mw >= summit.sold_mw
+    check_plant(model.economy)
 
 
 def test_lenders_come_before_owners():
