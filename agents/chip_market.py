@@ -153,7 +153,10 @@ def _affordable_h100e(cloud: Cloud, wanted: float) -> float:
     # some months of running cost and debt service stay at hand
     reserve = _RESERVE_MONTHS * (cloud.running_cost_usd + cloud.debt_service_usd)
     equity = cloud.cash_usd + 3 * inflow - (1 - loan) * open_orders - reserve
-    return max(0.0, min(wanted, 0.5 * equity / ((1 - loan) * price)))
+    own = (1 - loan) * price
+    if own <= 0:  # lenders advance the whole price
+        return wanted if equity > 0 else 0.0
+    return max(0.0, min(wanted, 0.5 * equity / own))
 
 
 def place_order(

@@ -14,6 +14,7 @@ from .lab import Lab
 
 _RESERVE_STEPS = 3  # price steps of a cloud's spot offer
 _REBALANCING = 0.1  # a month, per log point of price: faster makes the two prices chase each other
+_LEAST_SPLIT = 1e-9  # a scenario may open with all chips on one workload: odds stay finite
 _NOTICE_MONTHS = 2  # short deliveries in a row that make news
 
 
@@ -135,7 +136,8 @@ def _rebalance(economy: Economy) -> None:
     """Owners move uncommitted chips towards the workload that paid better."""
     market = economy.market
     ratio = market.rental["training"].spot_price / market.rental["inference"].spot_price
-    odds = log(market.training_split / (1 - market.training_split)) + _REBALANCING * log(ratio)
+    split = max(_LEAST_SPLIT, min(1 - _LEAST_SPLIT, market.training_split))
+    odds = log(split / (1 - split)) + _REBALANCING * log(ratio)
     market.training_split = max(0.05, min(0.95, 1 / (1 + exp(-odds))))
 
 

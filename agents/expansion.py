@@ -185,7 +185,7 @@ def order_power(cloud: Cloud, outlook: Outlook) -> None:
     total = cloud.energised_mw + sum([p.mw for p in cloud.projects])
     cap = cloud.energised_mw * exp(power.growth_cap_per_year * lead / 12)
     gap = min(need, cap) - total
-    if not cloud.leases:
+    if not cloud.leases and power.shell_cost_usd_per_mw > 0:
         halls = _HALL_BUDGET_SHARE * cloud.capital_budget_usd
         gap = min(gap, 4 * halls / power.shell_cost_usd_per_mw)
     if gap > 4:

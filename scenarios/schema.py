@@ -115,7 +115,7 @@ class Renters(Section):
     noise_sd: NonNegative = 0.06
     noise_persistence: Share = 0.6
     contract_index_adjustment: Share = 0.25
-    one_year_discount: Share = 0.20  # one-year price below spot
+    one_year_discount: Annotated[float, Field(ge=0, le=0.99)] = 0.20  # one-year price below spot
     spot_price_cap_usd_per_h100e_hour: Positive = 12.0
     spot_friction: Share = 0.94  # share of idle capacity that can be offered
     spot_floor_share: NonNegative = 0.17  # cheapest reserve price, share of user cost
@@ -217,7 +217,7 @@ class Building(Section):
     chip_failure_per_year: Share = 0.05
     required_return_hyperscaler: NonNegative = 0.09
     required_return_neocloud: NonNegative = 0.13
-    billed_utilisation: Share = 0.85
+    billed_utilisation: Annotated[float, Field(ge=0.01, le=1)] = 0.85  # of hours: costs spread over
 
 
 class Supply(Section):
