@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -25,7 +26,9 @@ def follow(total: int, done: int, wanted: bool) -> Iterator[Callable[[Tally], No
         What to tell of each batch of runs that is finished.
     """
     console = Console(stderr=True)
-    if not wanted or not (sys.stderr.isatty() or console.is_jupyter):
+    # In a notebook rich draws with ipywidgets, and warns where they are missing.
+    in_notebook = console.is_jupyter and find_spec("ipywidgets") is not None
+    if not wanted or not (sys.stderr.isatty() or in_notebook):
         yield lambda tally: None
         return
     columns = (
