@@ -178,7 +178,8 @@ class ComputeMarket(mesa.Model):
 
     def tables(self) -> dict[str, pa.Table]:
         """The result tables so far, by name (docs/tables.md)."""
-        return founding.result_tables(self.economy)
+        with _without_collector():
+            return founding.result_tables(self.economy)
 
     def manifest(self) -> dict[str, Any]:
         """What is needed to reproduce the run, and whether its books balance."""
