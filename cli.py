@@ -156,12 +156,9 @@ def sweep(
     quiet: Quiet = False,
 ) -> None:
     """Run a study: many seeds, variants, points of a design. The same command resumes."""
-    from .experiments.runner import run_study
-    from .experiments.study import branched, load_study
-
-    folder = run_study(
-        branched(load_study(study), from_month), out, workers=workers, engine=engine,
-        scheduler=scheduler, retry_failed=retry_failed, progress=not quiet,
+    folder = _run_study(
+        study, out, from_month, workers=workers, engine=engine, scheduler=scheduler,
+        retry_failed=retry_failed, progress=not quiet,
     )  # fmt: skip
     from .analysis.ensemble import save_ensemble_tables
     from .analysis.ensemble_plots import save_ensemble_figures
@@ -253,13 +250,11 @@ def sensitivity(
     quiet: Quiet = False,
 ) -> None:
     """Run a study and tell which of its factors matter, and where its outcome of interest lies."""
-    from .experiments.runner import run_study
     from .experiments.sensitivity import analyse, save, screen
-    from .experiments.study import branched, load_study
 
-    folder = run_study(
-        branched(load_study(study), from_month), out, workers=workers, engine=engine,
-        scheduler=scheduler, retry_failed=retry_failed, progress=not quiet,
+    folder = _run_study(
+        study, out, from_month, workers=workers, engine=engine, scheduler=scheduler,
+        retry_failed=retry_failed, progress=not quiet,
     )  # fmt: skip
     found = analyse(folder, outcome or None)
     save(found, out / "sensitivity")
@@ -376,6 +371,13 @@ def _print(parts: Iterable[Any]) -> None:
     console = Console()
     for part in parts:
         console.print(part)
+
+
+def _run_study(study: str, out: Path, from_month: str | None, **running: Any) -> StudyFolder:
+    from .experiments.runner import run_study
+    from .experiments.study import branched, load_study
+
+    return run_study(branched(load_study(study), from_month), out, **running)
 
 
 def _leave_if_failed(folder: StudyFolder) -> None:

@@ -17,10 +17,10 @@ from scipy.stats import binomtest
 
 from .outcomes import CONTRACT, OUTCOMES, SPOT, records
 from .summary import LIST
+from .wording import BASE
 
 Frames = Mapping[str, pd.DataFrame | None]
 
-BASE: Final = "base"  # the variant that the others are compared with
 STATUSES: Final = ("ok", "error", "timeout", "not_applicable")
 EVENTS: Final = ("out_of_cash", "default")
 PRICES: Final = {"spot": SPOT, "contract": CONTRACT, "list": LIST}

@@ -20,7 +20,7 @@ from rich.table import Table
 from .drawing import GREY, HALO, INK, PALETTE, headline, new_figure, nothing, style
 from .outcomes import records
 from .summary import note, plain_table
-from .wording import SCALES
+from .wording import SCALES, outcome_words
 
 COLUMNS: Final = 2
 _CLEAR: Final = (PALETTE[0], PALETTE[0], "interval without 0")
@@ -109,7 +109,7 @@ def _table(rows: pd.DataFrame) -> Table:
         unit, margin = row["unit"], (row["upper"] - row["lower"]) / 2
         fewer = "" if row["pairs"] == most else f" ({row['pairs']} pairs)"
         table.add_row(
-            _words(row["outcome"]) + fewer,
+            outcome_words(row["outcome"]) + fewer,
             amount(row["base_mean"], unit),
             amount(row["variant_mean"], unit),
             difference(row["difference"], unit, margin),
@@ -141,7 +141,7 @@ def _differences(axes: Axes, rows: pd.DataFrame) -> None:
             color=INK,
             path_effects=HALO,
         )
-    style(axes, _words(rows["outcome"].dropna().iloc[0]), "")
+    style(axes, outcome_words(rows["outcome"].dropna().iloc[0]), "")
     axes.grid(axis="y", visible=False)
     axes.grid(axis="x", color="#e6e6e6", linewidth=0.7)
     shown = "Percentage points" if unit.startswith("share") else unit
@@ -169,7 +169,3 @@ def _seeds(row: Mapping[str, Any]) -> str:
         return "-"
     which = "better" if row["direction"].endswith("better") else "higher"
     return f"{100 * row['probability_better']:.0f} % {which}"
-
-
-def _words(outcome: str) -> str:
-    return outcome.removesuffix("_usd").replace(".", ": ").replace("_", " ")

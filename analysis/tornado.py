@@ -20,11 +20,10 @@ from rich.table import Table
 from rich.text import Text
 
 from .drawing import GREY, HALO, INK, PALETTE, new_figure, nothing, style
-from .ensemble import BASE
 from .outcomes import records
 from .paired import amount, difference
 from .summary import MOST_ROWS, more, note, plain_table
-from .wording import percent
+from .wording import BASE, outcome_words, percent
 
 BLUE, VERMILLION, GREEN = PALETTE[:3]
 MOST_FACTORS: Final = 15
@@ -48,7 +47,7 @@ def level_text(level: Any, path: str) -> str:
 
 def heading(row: Mapping[str, Any] | pd.Series) -> str:
     """The outcome of a row in words, and its variant unless it is the base."""
-    outcome = row["outcome"].removesuffix("_usd").replace(".", ": ").replace("_", " ")
+    outcome = outcome_words(row["outcome"])
     variant = "" if row["variant"] == BASE else f", {row['variant']}"
     return f"{outcome[:1].upper()}{outcome[1:]}{variant}"
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Final
 
+BASE: Final = "base"  # the variant of a study that is the scenario itself
 SCALES = ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k"))
 
 
@@ -34,6 +36,11 @@ def percent(share: float) -> str:
 def h100e(amount: float) -> str:
     """Compute in three digits at most: `45k H100e`, `1.2M H100e`."""
     return f"{usd(amount).replace('$', '')} H100e"
+
+
+def outcome_words(name: str) -> str:
+    """The name of an outcome without its underscores and its currency."""
+    return name.removesuffix("_usd").replace(".", ": ").replace("_", " ")
 
 
 def listed(names: Iterable[str]) -> str:

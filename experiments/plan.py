@@ -12,6 +12,7 @@ from typing import Any
 from .. import __version__
 from ..agents.strategies import added_strategies, unknown_strategies
 from ..analysis.outcomes import OUTCOMES
+from ..analysis.wording import BASE
 from ..market.columns import Kind
 from ..scenario import (
     Scenario,
@@ -25,7 +26,7 @@ from ..scenario import (
 )
 from .designs import design_points, extremes, number_of_points
 from .measures import check_names, measure_names
-from .study import BASE, RUN_COLUMNS, Factor, Moment, Scalar, Study, StudyError, Variant
+from .study import RUN_COLUMNS, Factor, Moment, Scalar, Study, StudyError, Variant
 
 # A model of the user's own in place of the market: outcomes from a scenario and a seed.
 Toy = Callable[[Scenario, int], Mapping[str, float]]

@@ -25,12 +25,13 @@ from rich.text import Text
 from ..analysis.drawing import write_png
 from ..analysis.outcomes import records
 from ..analysis.tornado import effects_table, heading, index_bars, screening_bars, tornado
+from ..analysis.wording import BASE
 from .designs import problem, unit_cube
 from .discovery import Discovered, discover
 from .ends import Answers, Floats, answers, ends
 from .measures import check_names, measures_of
 from .store import StudyFolder, writing
-from .study import BASE, Study, StudyError
+from .study import Study, StudyError
 from .whatif import HEADLINES
 
 LEAST_SHARE: Final = 0.5  # of trajectories or blocks: fewer tell of where the model works only

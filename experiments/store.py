@@ -33,9 +33,10 @@ from ..analysis.tables import (
     failure_reason,
     read_manifest,
 )
+from ..analysis.wording import BASE
 from ..market.recorder import ARROW
 from ..scenario import to_toml
-from .study import BASE, Study, load_study, study_toml
+from .study import Study, load_study, study_toml
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

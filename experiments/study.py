@@ -14,12 +14,12 @@ from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import Field, model_validator
 
+from ..analysis.wording import BASE
 from ..scenarios.checks import validated
 from ..scenarios.loading import read_plain, shipped_files
 from ..scenarios.messages import ScenarioError
 from ..scenarios.schema import Month, Name, Positive, Section
 
-BASE: Final = "base"  # the variant that changes nothing
 Scalar = float | int | bool | str
 Moment = Annotated[int, Field(ge=0)] | Month  # months into the run, or a date such as "2026-01"
 

@@ -9,13 +9,14 @@ from typing import Any, Final, NamedTuple
 
 import pandas as pd
 
+from ..analysis.wording import BASE
 from ..scenario import load_scenario, parse_assignment
 from ..scenarios.checks import validated
 from .compare import compare, replications_needed
 from .measures import check_names, measure_names
 from .runner import run_study
 from .store import StudyFolder, writing
-from .study import BASE, Study, StudyError, branched
+from .study import Study, StudyError, branched
 
 REPLICATIONS: Final = 30
 CAP: Final = 500
