@@ -21,6 +21,12 @@ Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
 NonNegative = Annotated[float, Field(ge=0)]
 Usd = Annotated[float, Field(ge=0, le=1e16)]
+# Far beyond sense, and short of where powers of them overflow.
+Growth = Annotated[float, Field(ge=-10, le=10)]  # log, a year
+Pace = Annotated[float, Field(ge=0, le=10)]  # growth that cannot be negative
+Elasticity = Annotated[float, Field(ge=0, le=20)]
+Deviation = Annotated[float, Field(ge=0, le=5)]
+Multiple = Annotated[float, Field(ge=0, le=1000)]
 Workload = Literal["training", "inference"]
 
 
@@ -59,7 +65,7 @@ class Segment(Section):
     opening_usd_per_month: Usd = Field(0, json_schema_extra=OPENING)
     growth_per_year: float = 1.0  # log growth at the foot of the logistic
     saturation_multiple: Positive = 60.0  # of the opening size
-    price_elasticity: NonNegative = 1.2
+    price_elasticity: Elasticity = 1.2
     wave_months: tuple[int, int] | None = None  # adoption wave: first and last month of the run
     wave_growth_multiple: NonNegative = 1.5  # of growth_per_year inside the wave
     open_weight_share: Share = 0.0  # served by open-weight models outside the labs, long run
@@ -75,11 +81,11 @@ class Demand(Section):
     private: Segment = Segment(
         growth_per_year=1.10, saturation_multiple=60, price_elasticity=1.20, open_weight_share=0.30
     )
-    growth_multiplier: NonNegative = 1.0  # scales growth of labs' users and of other renters
-    noise_sd: NonNegative = 0.025
+    growth_multiplier: Multiple = 1.0  # scales growth of labs' users and of other renters
+    noise_sd: Deviation = 0.025
     noise_persistence: Share = 0.7
     usage_jump_probability: Share = 0.05  # surge of compute per user at a flat price, per month
-    usage_jump_log: NonNegative = 0.18
+    usage_jump_log: Deviation = 0.18
     usage_persistence: Share = 0.90
 
 
@@ -87,7 +93,7 @@ class Technology(Section):
     """How much service an H100e gives, and what makes users choose a lab."""
 
     service_usd_per_inference_h100e_month: Positive = 3700.0
-    efficiency_growth_per_year: float = 0.69  # log, algorithmic
+    efficiency_growth_per_year: Growth = 0.69  # log, algorithmic
     capability_weight: NonNegative = 1.0
     capability_decay_per_month: Share = 0.06
     price_weight: NonNegative = 0.8
@@ -101,18 +107,20 @@ class Renters(Section):
     """Other users of accelerators: one-year rentals at posted prices, and spot."""
 
     opening_spot_price_usd_per_h100e_hour: Positive = Field(5.4, json_schema_extra=OPENING)
-    opening_contract_price_usd_per_h100e_hour: Positive = Field(4.1, json_schema_extra=OPENING)
+    opening_contract_price_usd_per_h100e_hour: Annotated[float, Field(gt=0, le=1e6)] = Field(
+        4.1, json_schema_extra=OPENING
+    )
     opening_list_price_usd_per_h100e_hour: Positive = Field(9.8, json_schema_extra=OPENING)
     remembered_price_usd_per_h100e_hour: Positive = Field(6.6, json_schema_extra=OPENING)
     training_share: Share = 0.5
     reserved_share: Share = 0.6  # of demand that prefers one-year terms
     reserved_adjustment_months: Positive = 5.0
-    growth_per_year: float = 1.0
+    growth_per_year: Growth = 1.0
     growth_decay_per_year: NonNegative = 0.45
-    short_run_elasticity: Positive = 0.55
-    long_run_elasticity: Positive = 1.10
+    short_run_elasticity: Annotated[float, Field(gt=0, le=20)] = 0.55
+    long_run_elasticity: Annotated[float, Field(gt=0, le=20)] = 1.10
     memory_per_month: Share = 0.20
-    noise_sd: NonNegative = 0.06
+    noise_sd: Deviation = 0.06
     noise_persistence: Share = 0.6
     contract_index_adjustment: Share = 0.25
     one_year_discount: Annotated[float, Field(ge=0, le=0.99)] = 0.20  # one-year price below spot
@@ -125,7 +133,7 @@ class Renters(Section):
 class Captive(Section):
     """Owners' own workloads (search, recommendation, products)."""
 
-    growth_per_year: float = 1.10
+    growth_per_year: Growth = 1.10
     growth_decay_per_year: NonNegative = 0.25
     sentiment_response: NonNegative = 0.8
 
@@ -133,7 +141,7 @@ class Captive(Section):
 class Sentiment(Section):
     """Investors' mood, in standard deviations (docs/model.md, "Sentiment")."""
 
-    opening: float = Field(0.0, json_schema_extra=OPENING)
+    opening: Annotated[float, Field(ge=-100, le=100)] = Field(0.0, json_schema_extra=OPENING)
     persistence: Share = 0.96
     noise_sd: NonNegative = 0.07
     news_weight: NonNegative = 0.5
@@ -173,7 +181,7 @@ class Bargaining(Section):
     shortlist: Annotated[int, Field(ge=1, le=20)] = 3
     choice_noise: NonNegative = 0.25  # scale of the logit in the shortlist
     incumbent_advantage: NonNegative = 0.6  # share of the price a rival must undercut
-    term_months: tuple[int, ...] = (12, 36, 60)
+    term_months: tuple[Annotated[int, Field(ge=1, le=600)], ...] = (12, 36, 60)
     prepaid_shares: tuple[Share, ...] = (0.0, 0.20)
     take_or_pay_shares: tuple[Share, ...] = (0.8, 1.0)
     termination_fee_shares: tuple[Share, ...] = (0.6, 0.9)
@@ -188,35 +196,35 @@ class Power(Section):
     """Data centres: energy and the time it takes to energise a megawatt."""
 
     price_usd_per_mwh: NonNegative = 80.0
-    price_growth_per_year: float = 0.02
+    price_growth_per_year: Growth = 0.02
     operating_cost_usd_per_mw_month: NonNegative = 60_000.0
     shell_cost_usd_per_mw: NonNegative = 11e6  # built by hyperscalers
-    lease_rate_per_year: NonNegative = 0.14  # of shell cost, paid by neoclouds, who lease
+    lease_rate_per_year: Multiple = 0.14  # of shell cost, paid by neoclouds, who lease
     hyperscaler_lead_months: Annotated[int, Field(ge=1, le=60)] = 18
     neocloud_lead_months: Annotated[int, Field(ge=1, le=60)] = 12
     slip_probability: Share = 0.15  # per project and month when due
     slip_months: Annotated[int, Field(ge=1, le=24)] = 3
-    growth_cap_per_year: NonNegative = 0.90
+    growth_cap_per_year: Pace = 0.90
 
 
 class Building(Section):
     """How clouds plan capacity (docs/model.md, "Clouds")."""
 
-    planning_months: Positive = 9.0
+    planning_months: Annotated[float, Field(gt=0, le=600)] = 9.0
     trend_damping: Share = 0.75
     reserve_share: NonNegative = 0.08
     adjustment_months: Positive = 5.0
-    order_growth_cap_per_year: NonNegative = 0.75
+    order_growth_cap_per_year: Pace = 0.75
     order_floor_share: Share = 0.6
-    forecast_error_sd: NonNegative = 0.15
+    forecast_error_sd: Deviation = 0.15
     forecast_error_persistence: Share = 0.9
-    price_response: NonNegative = 0.9
+    price_response: Elasticity = 0.9
     power_margin: Positive = 1.25
     economic_life_years: Positive = 5.0
-    obsolescence_per_year: NonNegative = 0.20
+    obsolescence_per_year: Multiple = 0.20
     chip_failure_per_year: Share = 0.05
-    required_return_hyperscaler: NonNegative = 0.09
-    required_return_neocloud: NonNegative = 0.13
+    required_return_hyperscaler: Multiple = 0.09
+    required_return_neocloud: Multiple = 0.13
     billed_utilisation: Annotated[float, Field(ge=0.01, le=1)] = 0.85  # of hours: costs spread over
 
 
@@ -224,27 +232,27 @@ class Supply(Section):
     """Chip supply: packaging capacity and lead time."""
 
     capacity_multiplier: NonNegative = 1.0  # scales every maker's packaging capacity
-    growth_per_year: NonNegative = 0.70  # fastest log growth of packaging capacity
-    shrink_per_year: NonNegative = 0.05
+    growth_per_year: Pace = 0.70  # fastest log growth of packaging capacity
+    shrink_per_year: Pace = 0.05
     response_per_backlog_month: NonNegative = 0.12
     comfortable_backlog_months: Positive = 2.6
     minimum_lead_months: Positive = 3.0
     ramp_months: Annotated[int, Field(ge=1, le=24)] = 5  # from the old generation to the new
-    price_drift_per_month: float = -0.004
-    price_response_to_backlog: NonNegative = 0.06
+    price_drift_per_month: Annotated[float, Field(ge=-1, le=1)] = -0.004
+    price_response_to_backlog: Deviation = 0.06
     deposit_share: Share = 0.20
     direct_buyers_h100e_per_month: NonNegative = Field(0.0, json_schema_extra=OPENING)
-    direct_buyers_growth_per_year: float = 0.45
-    direct_buyers_elasticity: NonNegative = 0.9
+    direct_buyers_growth_per_year: Growth = 0.45
+    direct_buyers_elasticity: Elasticity = 0.9
 
 
 class Funding(Section):
     """Equity rounds and what a firm needs to be worth."""
 
     access_hazard_per_month: Share = 0.35  # a firm on the road meets a lead with this chance
-    team_value_growth_per_year: float = 0.35
+    team_value_growth_per_year: Growth = 0.35
     arr_multiple: Positive = 30.0
-    growth_elasticity: NonNegative = 0.5
+    growth_elasticity: Elasticity = 0.5
     reference_growth: Positive = 2.8
     scale_discount_arr_usd: Positive = 40e9
     maximum_dilution: Share = 0.15
@@ -298,7 +306,7 @@ class Firm(Section):
     listed: bool = False
     cash_usd: Usd = Field(0, json_schema_extra=OPENING)
     parent_funding_usd_per_year: Usd = 0.0
-    parent_funding_growth_per_year: float = 0.0
+    parent_funding_growth_per_year: Growth = 0.0
 
 
 class Lab(Firm):
@@ -313,8 +321,8 @@ class Lab(Firm):
     private_brand: float = 0.0
     team_value_usd: Usd = Field(0, json_schema_extra=OPENING)  # option value of team and name
     last_post_money_usd: Usd = Field(0, json_schema_extra=OPENING)
-    other_cost_share: NonNegative = 0.45  # staff and the rest, per dollar of compute
-    sales_cost_share: NonNegative = 0.04  # per dollar of revenue
+    other_cost_share: Multiple = 0.45  # staff and the rest, per dollar of compute
+    sales_cost_share: Multiple = 0.04  # per dollar of revenue
     research_spend_usd_per_month: Usd = 0.0  # training compute beyond what the budget rule gives
     procurement: Strategy = Strategy(name="cover_ahead")
     negotiation: Strategy = Strategy(name="linear")
@@ -344,9 +352,13 @@ class Cloud(Firm):
     captive_h100e: NonNegative = Field(0, json_schema_extra=OPENING)
     energised_mw: NonNegative = Field(0, json_schema_extra=OPENING)
     chip_deliveries_h100e_per_month: NonNegative = Field(0, json_schema_extra=OPENING)
-    backlog_months: NonNegative = Field(5.2, json_schema_extra=OPENING)
-    power_pipeline_mw_per_month: NonNegative = Field(0, json_schema_extra=OPENING)
-    power_pipeline_growth_per_month: float = Field(0.065, json_schema_extra=OPENING)
+    backlog_months: Multiple = Field(5.2, json_schema_extra=OPENING)
+    power_pipeline_mw_per_month: Annotated[float, Field(ge=0, le=1e6)] = Field(
+        0, json_schema_extra=OPENING
+    )
+    power_pipeline_growth_per_month: Annotated[float, Field(ge=-1, le=1)] = Field(
+        0.065, json_schema_extra=OPENING
+    )
     chip_preferences: tuple[ChipPreference, ...] = ()
     sells: bool = True  # False: the fleet serves the owner alone
     brand_premium: Positive = 1.0  # of quotes over the market's index
@@ -362,7 +374,7 @@ class Chipmaker(Firm):
 
     packaging_slots_per_month: Positive = Field(1000.0, json_schema_extra=OPENING)
     direct_buyer_share: Share = 0.0
-    operating_cost_share: NonNegative = 0.15  # research and sales, of revenue
+    operating_cost_share: Multiple = 0.15  # research and sales, of revenue
     strategic_fund_share: Share = 0.0  # of yearly revenue that may go into customers' equity
     pricing: Strategy = Strategy(name="backlog_pricing")
     allocation: Strategy = Strategy(name="weighted_allocation")
@@ -373,7 +385,7 @@ class Investor(Firm):
 
     kind: Literal["venture", "crossover", "sovereign", "private_credit"]
     inflow_usd_per_year: Usd = 0.0  # commitments called from limited partners
-    inflow_growth_per_year: float = 0.0
+    inflow_growth_per_year: Growth = 0.0
     required_return_per_year: NonNegative = 0.25
     largest_ticket_share: Share = 0.25  # of its dry powder, per round
     valuation: Strategy = Strategy(name="growth_multiple")
@@ -395,7 +407,7 @@ class Contract(Section):
     workload: Workload
     maker: Name  # chip family
     h100e: Positive
-    price_usd_per_h100e_hour: Positive
+    price_usd_per_h100e_hour: Annotated[float, Field(gt=0, le=1e6)]
     end: Month
     ramp: Ramp | None = None
     prepaid_usd: Usd = 0.0  # credit already paid for, drawn down by use

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
 
 from computemarket import ComputeMarket
-from computemarket.scenario import load_scenario, override
+from computemarket.scenario import ScenarioError, load_scenario, override
 
 BASE = load_scenario("duopoly")
 THIRSTY = {"month": "2024-09", "kind": "set", "path": "chips.S1.kw", "value": 9.0}
@@ -34,6 +35,24 @@ def test_the_edges_of_what_is_allowed(assignments):
 
     assert len(model.months) == BASE.run.months
     assert model.manifest()["ledger"] == "ok"
+
+
+REFUSED = {
+    "world.building.billed_utilisation": 0,
+    "world.renters.one_year_discount": 1,
+    "world.renters.growth_per_year": 1e4,
+    "world.demand.growth_multiplier": 1e4,
+    "world.funding.growth_elasticity": 5e3,
+    "world.bargaining.term_months": [0],
+    "investors.Harbor Ventures.inflow_growth_per_year": 1e4,
+    "clouds.Delta.power_pipeline_growth_per_month": -50,
+}
+
+
+@pytest.mark.parametrize(("path", "value"), REFUSED.items())
+def test_what_cannot_be_played_is_refused(path, value):
+    with pytest.raises(ScenarioError, match=re.escape(path.rsplit(".", 1)[-1])):
+        override(BASE, {path: value})
 
 
 def test_chips_without_power_wait_for_it():
