@@ -7,7 +7,7 @@ for thousands of runs, hence the numpy arrays.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, Literal, cast
@@ -79,6 +79,10 @@ class Played:
         order = table["month"].to_numpy()
         return values if (np.diff(order) > 0).all() else values[np.argsort(order)]
 
+    def outcomes(self, names: Iterable[str]) -> dict[str, Value]:
+        """These outcomes, by name; None where the run does not define one."""
+        return {name: OUTCOMES[name].compute(self) for name in names}
+
     @cached_property
     def event_counts(self) -> dict[str, int]:
         """Number of events of each kind."""
@@ -116,8 +120,7 @@ OUTCOMES: Final[dict[str, Outcome]] = {}
 
 def outcomes(tables: Tables, scenario: Scenario) -> dict[str, Value]:
     """All outcomes of a run, by name; None where the run does not define one."""
-    run = Played(tables, scenario)
-    return {name: outcome.compute(run) for name, outcome in OUTCOMES.items()}
+    return Played(tables, scenario).outcomes(OUTCOMES)
 
 
 def _outcome(unit: str, better: Better | None = None) -> Callable[[Compute], Compute]:

@@ -27,7 +27,7 @@ import pandas as pd
 import pyarrow as pa
 
 from ..agents.strategies import register
-from ..analysis.outcomes import firm_outcomes, outcomes, parse_details
+from ..analysis.outcomes import Played, parse_details
 from ..model import ComputeMarket
 from ..scenario import Scenario
 from .plan import Job, Plan
@@ -47,7 +47,7 @@ class TimeLimitError(Exception):
 class Tally:
     """What became of some runs: how many by status, and where the time went.
 
-    model_seconds: in the model itself; seconds: with outcomes computed and parts written.
+    model_seconds: to build, play and tabulate models; seconds: with outcomes and parts written.
     """
 
     statuses: Counter[str] = field(default_factory=Counter)
@@ -99,7 +99,6 @@ class Parts:
             if self.rows[table]:
                 write_part(self.folder, table, pa.concat_tables(self.rows[table]))
         self._clear()
-        gc.collect()  # models are full of cycles, and would pile up until Python gets to it
 
     def _clear(self) -> None:
         self.rows: dict[TableName, list[pa.Table]] = {name: [] for name in TABLES}
@@ -162,7 +161,8 @@ def play_batch(packed: bytes, folder: Path, called: Path, jobs: Sequence[Job]) -
 def serve(parent: int) -> None:
     """Make this process one that leaves Ctrl-C to its parent, and ends when the parent has."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    gc.freeze()  # what is imported stays: collecting need not look at it
+    # What is imported stays. Without it in the count, Python collects played models soon.
+    gc.freeze()
 
     def watch() -> None:
         while os.getppid() == parent:
@@ -208,14 +208,14 @@ def _play_market(plan: Plan, job: Job, parts: Parts, tally: Tally) -> dict[str, 
     scenario = plan.scenario_of(job)
     started = time.perf_counter()
     model = _played(scenario, job.seed, plan.study.time_limit_seconds)
-    tally.model_seconds += time.perf_counter() - started
     tables = {name: model.frame(name) for name in READ}
-    found = outcomes(tables, scenario)
-    kept = {name: found[name] for name in plan.outcomes}
+    tally.model_seconds += time.perf_counter() - started
+    run = Played(tables, scenario)
+    kept = run.outcomes(plan.outcomes)
     if not _applies(tables["events"]):
         return {"status": "not_applicable", **kept}
     key = {name: _key(plan, job)[name] for name, _ in RUN_KEY}
-    _add_keyed(parts, "firm_outcomes", key, firm_outcomes(tables, scenario))
+    _add_keyed(parts, "firm_outcomes", key, run.firms)
     if plan.study.months:
         _add_keyed(parts, "months", key, tables["months"])
     return {"status": OK, **kept}
@@ -277,6 +277,10 @@ def _one_row(row: dict[str, Any], schema: pa.Schema) -> pa.Table:
     return pa.table({f.name: pa.array([row.get(f.name)], f.type) for f in schema}, schema=schema)
 
 
-def _add_keyed(parts: Parts, table: TableName, key: dict[str, Any], rows: pd.DataFrame) -> None:
-    keyed = pd.DataFrame({**{name: [value] * len(rows) for name, value in key.items()}, **rows})
-    parts.add(table, pa.Table.from_pandas(keyed, parts.schemas[table], preserve_index=False))
+def _add_keyed(parts: Parts, name: TableName, key: dict[str, Any], rows: pd.DataFrame) -> None:
+    """Keep rows of a run under its id, variant and seed."""
+    schema = parts.schemas[name]
+    fields = list(schema)[len(key) :]
+    table = pa.Table.from_pandas(rows, pa.schema(fields), preserve_index=False, nthreads=1)
+    keys = [pa.repeat(pa.scalar(key[f.name], f.type), len(rows)) for f in list(schema)[: len(key)]]
+    parts.add(name, pa.Table.from_arrays([*keys, *table.columns], schema=schema))
