@@ -23,6 +23,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from importlib.metadata import version
 from pathlib import Path
+from statistics import median
 from typing import Any
 from unittest import mock
 
@@ -32,7 +33,7 @@ import psutil
 
 from computemarket import ComputeMarket
 from computemarket.experiments import runner
-from computemarket.experiments.play import Tally
+from computemarket.experiments.play import READ, Tally
 from computemarket.experiments.runner import run_study
 from computemarket.experiments.study import Study
 
@@ -98,13 +99,36 @@ def measure_workers(scenario: str, runs: int, workers: int) -> Result:
     played(study_of(scenario, WARM_UP * workers, first_seed=10**6), workers)
     tally = Tally()
     with told(tally.add):
-        cpu_s = time.process_time()
+        own_s, all_s = time.process_time(), cpu_s()
         _, wall_s = played(study_of(scenario, runs), workers)
-        cpu_s = time.process_time() - cpu_s
-    parent_s = cpu_s if workers > 1 else wall_s - tally.seconds
+        own_s, all_s = time.process_time() - own_s, cpu_s() - all_s
     return {
-        "wall": wall_s, "model": tally.model_seconds, "batches": tally.seconds, "parent": parent_s
-    }  # fmt: skip
+        "wall": wall_s,
+        "cpu": all_s,
+        "model": tally.model_seconds,
+        "batches": tally.seconds,
+        "parent": own_s if workers > 1 else wall_s - tally.seconds,
+        "frames": frames_s(scenario) * runs,
+    }
+
+
+def frames_s(scenario: str) -> float:
+    """Median time that the tables of a run take as frames, which outcomes are computed from."""
+    seconds = []
+    for seed in range(1, WARM_UP + 1):
+        model = ComputeMarket(scenario, seed=seed).run()
+        start = time.perf_counter()
+        for name in READ:
+            model.frame(name)
+        seconds.append(time.perf_counter() - start)
+    return median(seconds)
+
+
+def cpu_s() -> float:
+    """CPU time so far of this process and of its workers, which outlive a study."""
+    process = psutil.Process()
+    times = [p.cpu_times() for p in [process, *process.children(recursive=True)]]
+    return float(sum(t.user + t.system for t in times))
 
 
 def measure_study(scenario: str, runs: int, months: bool) -> Result:
@@ -224,9 +248,10 @@ def report_workers(share: float, repeats: int) -> bool:
     overheads = []
     rows = [[f"{runs} runs of `{scenario}`", "one worker", "two workers", "limit"]]
     rows.append(["wall, s", f"{one['wall']:.1f}", f"{two['wall']:.1f}", ""])
+    rows.append(["CPU of all processes, s", f"{one['cpu']:.1f}", f"{two['cpu']:.1f}", ""])
     rows.append(["runs per second", f"{runs / one['wall']:.2f}", f"{runs / two['wall']:.2f}", ""])
     rows.append(["wall against one worker's", "1", f"{ratio:.3f}", f"{RATIO_LIMIT}"])
-    rows.append(["model, s", f"{one['model']:.1f}", f"{two['model']:.1f}", ""])
+    rows.append(["model with its tables, s", f"{one['model']:.1f}", f"{two['model']:.1f}", ""])
     cells: dict[str, list[str]] = {}
     for workers, result in ((1, one), (2, two)):
         model_s = result["model"]
@@ -235,6 +260,7 @@ def report_workers(share: float, repeats: int) -> bool:
         overheads.append(in_batches + parent)
         slots = workers * result["wall"] / model_s - 1
         for name, value in (
+            ("its tables as frames, part of that", result["frames"] / model_s),
             ("outcomes and Parquet in the batches, of the model's time", in_batches),
             ("parent outside of batches, of the model's time", parent),
             ("**overhead**, the sum of both", in_batches + parent),
