@@ -21,6 +21,7 @@ from .scenarios.messages import ScenarioError, nearest
 from .scenarios.overrides import (
     branch,
     checked,
+    is_checked,
     override,
     parse_assignment,
     plain,
@@ -70,7 +71,7 @@ def load_scenario(
     """
     if isinstance(scenario, Scenario):
         source = scenario.name
-        loaded = checked(plain(scenario), source)
+        loaded = scenario if is_checked(scenario) else checked(plain(scenario), source)
     else:
         data, source = read(scenario)
         loaded = checked(with_world_defaults(data), source)

@@ -29,7 +29,7 @@ import pyarrow as pa
 from ..agents.strategies import register
 from ..analysis.outcomes import Played, parse_details
 from ..model import ComputeMarket
-from ..scenario import Scenario
+from ..scenario import Scenario, load_scenario
 from .plan import Job, Plan
 from .store import OK, RUN_KEY, TABLES, TableName, schemas, write_part
 
@@ -125,11 +125,12 @@ def pack(plan: Plan) -> bytes:
 
 @lru_cache(maxsize=2)
 def _unpack(packed: bytes) -> Plan:
-    """The plan, with its strategies registered in this process."""
+    """The plan, with its strategies registered and its scenarios known in this process."""
     plan: Plan = cloudpickle.loads(packed)
     for role, decision, name, rule in plan.strategies:
         register(role, decision, name)(rule)
-    return plan
+    scenarios = {variant: load_scenario(s) for variant, s in plan.scenarios.items()}
+    return replace(plan, scenarios=scenarios)
 
 
 def play_batch(packed: bytes, folder: Path, called: Path, jobs: Sequence[Job]) -> Tally:

@@ -9,6 +9,7 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
+from weakref import WeakValueDictionary
 
 from .calendar import month_index, month_label
 from .checks import build, check
@@ -26,6 +27,9 @@ from .schema import Intervention, Scenario, Strategy
 
 # What is read once, when the model is built; an intervention could not change it any more.
 _READ_ONCE: Final = ("name", "title", "run", "contracts", "loans", "stakes", "interventions")
+# Scenarios known to be valid: each run of a batch would check the same one again. By identity, as
+# to hash one takes as long.
+_CHECKED: Final[WeakValueDictionary[int, Scenario]] = WeakValueDictionary()
 _IDENTITY: Final = ("name", "kind", "group", "maker")
 
 
@@ -52,7 +56,13 @@ def checked(data: Mapping[str, Any], source: str) -> Scenario:
     """
     scenario = check(build(data, source), source)
     schedule(scenario, source)
+    _CHECKED[id(scenario)] = scenario
     return scenario
+
+
+def is_checked(scenario: Scenario) -> bool:
+    """Whether this very object came out of `checked`; it cannot have changed since."""
+    return _CHECKED.get(id(scenario)) is scenario
 
 
 def parse_assignment(text: str) -> tuple[str, Any]:

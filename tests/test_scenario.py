@@ -489,3 +489,10 @@ def test_loading_needs_neither_mesa_nor_pandas() -> None:
         "sys.exit(bool({'mesa', 'pandas', 'numpy'} & sys.modules.keys()))"
     )
     assert subprocess.run([sys.executable, "-P", "-c", code], check=False).returncode == 0
+
+
+def test_a_changed_copy_of_a_checked_scenario_is_checked_again(duopoly: Scenario) -> None:
+    assert load_scenario(duopoly) is duopoly
+    twice = duopoly.model_copy(update={"labs": (*duopoly.labs, duopoly.labs[0])})
+    with pytest.raises(ScenarioError, match="duplicate"):
+        load_scenario(twice)
