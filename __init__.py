@@ -7,6 +7,11 @@ light commands (`--help`, `check`, `schema`) start without Mesa or pandas.
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from .agents.strategies import register
+    from .experiments.compare import compare
+    from .experiments.runner import run_study
+    from .experiments.store import StudyFolder
+    from .experiments.study import Study, load_study
     from .model import ComputeMarket
     from .scenario import Scenario, load_scenario, synthetic
 else:
@@ -14,7 +19,13 @@ else:
     _HOME = {
         "ComputeMarket": ".model",
         "Scenario": ".scenario",
+        "Study": ".experiments.study",
+        "StudyFolder": ".experiments.store",
+        "compare": ".experiments.compare",
         "load_scenario": ".scenario",
+        "load_study": ".experiments.study",
+        "register": ".agents.strategies",
+        "run_study": ".experiments.runner",
         "synthetic": ".scenario",
     }
 
@@ -29,7 +40,19 @@ else:
 
 
 __version__ = "0.1.0"
-__all__ = ["ComputeMarket", "Scenario", "__version__", "load_scenario", "synthetic"]
+__all__ = [
+    "ComputeMarket",
+    "Scenario",
+    "Study",
+    "StudyFolder",
+    "__version__",
+    "compare",
+    "load_scenario",
+    "load_study",
+    "register",
+    "run_study",
+    "synthetic",
+]
 
 
 def __dir__() -> list[str]:

@@ -12,8 +12,13 @@ from computemarket.agents.strategies import catalogue
 from computemarket.market.columns import TABLES
 
 ROOT = Path(__file__).resolve().parents[1]
-DOCUMENTS = ["README.md", "CHANGELOG.md", "docs/model.md", "docs/tables.md"]
-FOLDERS = ("agents", "analysis", "benchmarks", "docs", "market", "scenarios", "tests")
+DOCUMENTS = [
+    "README.md", "CHANGELOG.md",
+    "docs/experiments.md", "docs/model.md", "docs/sensitivity.md", "docs/tables.md",
+]  # fmt: skip
+FOLDERS = (
+    "agents", "analysis", "benchmarks", "docs", "experiments", "market", "scenarios", "tests"
+)  # fmt: skip
 PLACEHOLDERS = {"_LIKE_THIS", "_NAMES"}  # they stand for constants in general
 
 
@@ -76,10 +81,15 @@ def test_names_that_the_model_document_quotes_are_in_the_code() -> None:
     assert sorted(quoted - words - PLACEHOLDERS) == []
 
 
-def test_the_example_of_the_readme_runs(capsys: pytest.CaptureFixture[str]) -> None:
-    (example,) = re.findall(r"```python\n(.*?)```", text("README.md"), re.DOTALL)
+@pytest.mark.parametrize("which", [0, 1])
+def test_the_examples_of_the_readme_run(
+    which: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    examples = re.findall(r"```python\n(.*?)```", text("README.md"), re.DOTALL)
+    assert len(examples) == 2
+    monkeypatch.chdir(tmp_path)
 
-    exec(compile(example, "README.md", "exec"), {})
+    exec(compile(examples[which], "README.md", "exec"), {})
 
     assert capsys.readouterr().out.count("\n") >= 2
 
