@@ -71,7 +71,7 @@ BAD = {
         ["given 1,000,000 runs", "100,000"],
     ),
     "design without factors": (HEAD + LHS, ["'latin_hypercube'", "factors"]),
-    "design without points": (HEAD + '[design]\nkind = "random"\n', ["'random'", "expected points"]),
+    "design without points": (HEAD + '[design]\nkind = "random"\n', ["'random'", "points"]),
     "unknown design": (HEAD + '[design]\nkind = "gird"\n', ["design.kind", '"gird"', "'grid'"]),
     "sobol off a power of two": (
         HEAD + '[design]\nkind = "sobol"\npoints = 10\n', ["sobol design of 10", "power of two"]
