@@ -172,7 +172,7 @@ def sweep(
         save_ensemble_tables(frames, out / "tables")
         drawn = [] if no_plots else save_ensemble_figures(frames, out / "figures", start)
     if not quiet:
-        typer.echo(f"Runs, tables{' and figures' if drawn else ''} in {out}")
+        typer.echo(f"{'Runs, tables and figures' if drawn else 'Runs and tables'} in {out}")
     _leave_if_failed(folder)
 
 

@@ -123,9 +123,9 @@ def _pool(engine: Engine, workers: int, scheduler: str | None) -> Iterator[_Pool
             else:
                 client = stack.enter_context(Client(scheduler, timeout=SCHEDULER_SECONDS))
             client.wait_for_workers(1, timeout=SCHEDULER_SECONDS)
-        except (OSError, ValueError, TimeoutError) as error:
+        except (OSError, ValueError, TimeoutError, RuntimeError) as error:
             raise StudyError(
-                f"scheduler: given '{scheduler}', expected the address of a Dask scheduler with "
+                f"scheduler: given '{scheduler or 'none'}', expected the address of a Dask scheduler with "
                 f"workers: {error}"
             ) from None
         slots = sum(client.nthreads().values())

@@ -9,6 +9,8 @@ import pytest
 
 from computemarket import ComputeMarket
 from computemarket.agents.strategies import catalogue
+from computemarket.experiments.plan import make_plan
+from computemarket.experiments.study import load_study
 from computemarket.market.columns import TABLES
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -100,3 +102,11 @@ def test_links_and_pictures_exist(name: str) -> None:
     folder = (ROOT / name).parent
 
     assert [place for place in places if not (folder / place).exists()] == []
+
+
+def test_the_study_of_the_guide_is_one(tmp_path: Path) -> None:
+    (tmp_path / "guide.toml").write_text(
+        text("docs/experiments.md").split("```toml\n")[1].split("```")[0], encoding="utf-8"
+    )
+
+    assert make_plan(load_study(tmp_path / "guide.toml")).size == 144
