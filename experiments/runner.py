@@ -125,8 +125,8 @@ def _pool(engine: Engine, workers: int, scheduler: str | None) -> Iterator[_Pool
             client.wait_for_workers(1, timeout=SCHEDULER_SECONDS)
         except (OSError, ValueError, TimeoutError, RuntimeError) as error:
             raise StudyError(
-                f"scheduler: given '{scheduler or 'none'}', expected the address of a Dask scheduler with "
-                f"workers: {error}"
+                f"scheduler: given '{scheduler or 'none'}', expected the address of a Dask "
+                f"scheduler with workers: {error}"
             ) from None
         slots = sum(client.nthreads().values())
         stack.enter_context(joblib.parallel_config("dask", n_jobs=slots))
