@@ -212,7 +212,12 @@ def test_ctrl_c_says_how_to_go_on(tmp_path: Path) -> None:
     file = tmp_path / "study.toml"
     file.write_text(study_toml(study), encoding="utf-8")
     process = subprocess.Popen(
-        sweep(file, tmp_path / "s"), stderr=subprocess.PIPE, text=True, start_new_session=True
+        sweep(file, tmp_path / "s"),
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        # Tests that run in the background may have been told to ignore it, and hand that on.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     until = time.monotonic() + 60
     while not (tmp_path / "s").exists() or not StudyFolder(tmp_path / "s").statuses():
