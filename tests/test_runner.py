@@ -211,14 +211,12 @@ def test_ctrl_c_says_how_to_go_on(tmp_path: Path) -> None:
     study = small(replications=1000, months=False)
     file = tmp_path / "study.toml"
     file.write_text(study_toml(study), encoding="utf-8")
+    # Tests that run in the background may have been told to ignore Ctrl-C, and would hand that on.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     process = subprocess.Popen(
-        sweep(file, tmp_path / "s"),
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-        # Tests that run in the background may have been told to ignore it, and hand that on.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        sweep(file, tmp_path / "s"), stderr=subprocess.PIPE, text=True, start_new_session=True
     )
+    signal.signal(signal.SIGINT, before)
     until = time.monotonic() + 60
     while not (tmp_path / "s").exists() or not StudyFolder(tmp_path / "s").statuses():
         assert time.monotonic() < until
