@@ -5,6 +5,7 @@ A study file is TOML and only data. `load_study` reads one; a `Study` may as wel
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from importlib import resources
 from importlib.resources.abc import Traversable
@@ -253,7 +254,11 @@ def load_study(file: str | PathLike[str]) -> Study:
 
 def branched(study: Study, from_month: str | None) -> Study:
     """The study with its variants and factors acting from a month on, if one is given."""
-    return study if from_month is None else study.model_copy(update={"from_month": from_month})
+    if from_month is None:
+        return study
+    # Written to the study's folder as a file would have it; what is no month, the plan refuses.
+    moment = int(from_month) if re.fullmatch(r"[0-9]{1,4}", from_month) else from_month
+    return study.model_copy(update={"from_month": moment})
 
 
 def shipped_studies() -> dict[str, Traversable]:

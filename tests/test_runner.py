@@ -137,6 +137,19 @@ def test_the_base_plays_until_the_month_of_the_branch(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("month", ["3", "2024-04"])
+def test_a_month_from_the_command_line_is_kept_with_the_study(
+    month: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "study.toml"
+    file.write_text(study_toml(small(replications=1)), encoding="utf-8")
+    words = ["sweep", str(file), "--out", str(tmp_path / "s"), "--workers", "1", "--no-plots"]
+    for _ in range(2):  # run, then resumed
+        assert cli.call([*words, "--from-month", month]) == 0
+    assert capsys.readouterr().err == ""
+    assert str(StudyFolder(tmp_path / "s").study.from_month) == month
+
+
 # -- engines and resuming ---------------------------------------------------------------------
 
 
