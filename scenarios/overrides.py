@@ -133,6 +133,10 @@ def branch(
     data = plain(scenario)
     start = month_label(scenario.run, month)
     for path, value in assignments.items():
+        if not isinstance(_builtin(value), int | float | str):
+            expected = f"a number, text, true or false from a month on; '{path}.' and the name"
+            expected += " or number of an entry leads into it"
+            raise refuse(f"{origin}, from {start}", [Problem(path, shown(value), expected)])
         event = {"month": start, "kind": "set", "path": path, "value": _builtin(value)}
         data["interventions"].append(event)
     return checked(data, f"{origin}, from {start}")

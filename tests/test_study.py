@@ -21,6 +21,7 @@ from computemarket.scenario import ScenarioError, load_scenario
 SHOCK = '[[factors]]\npath = "world.sentiment.shock"\n'
 HEAD = 'scenario = "duopoly"\n'
 CRASH = "a:world.sentiment.shock=-1"
+FEES = "world.bargaining.termination_fee_shares"
 LHS = 'design = {kind = "latin_hypercube", points = 4}\n'
 
 BAD = {
@@ -165,6 +166,10 @@ def test_bad_study_is_refused_in_one_line_before_anything_runs(
             ["one of them"],
         ),
         (["run", "duopoly", "--from-month", "24"], ["month: given '24'"]),
+        (
+            ["run", "duopoly", "--from-month", "3", "--set", f"{FEES}=[0.9, 1.0]"],
+            [FEES, "given [0.9, 1.0]", "a number, text, true or false"],
+        ),
         (["run", "duopoly", "--from-month", "soon"], ["month: given 'soon'"]),
     ],
 )  # fmt: skip
