@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Final
 
 from ..scenarios.calendar import month_index
 from ..scenarios.schema import Intervention
@@ -15,13 +16,16 @@ def intervene(economy: Economy) -> None:
     market = economy.market
     for event in market.rules.interventions:
         first = month_index(market.rules.run, event.month)
-        if first == market.month:
-            applies = event.firm is None or economy.firm(event.firm).alive
+        begins = first == market.month
+        if not begins and (event.months is None or first + event.months != market.month):
+            continue
+        applies = event.firm is None or economy.firm(event.firm).alive
+        if begins:
             _announce(economy, event, applies)
-            if applies:
-                _apply(economy, event)
-        elif event.months is not None and first + event.months == market.month:
-            _withdraw(economy, event)
+        act = (_BEGIN if begins else _END).get(event.kind)
+        if act and (applies or not begins):
+            act(economy, event)
+        _multiply(economy)
 
 
 def _announce(economy: Economy, event: Intervention, applies: bool) -> None:
@@ -39,22 +43,35 @@ def _announce(economy: Economy, event: Intervention, applies: bool) -> None:
     )
 
 
-def _apply(economy: Economy, event: Intervention) -> None:
-    if event.kind == "sentiment_shock":
-        economy.market.sentiment.shock(_number(event))
-    elif event.kind == "kill" and event.firm is not None:
-        liquidate(economy, economy.firm(event.firm), "intervention")
-    elif event.kind == "keep_alive" and event.firm is not None:
-        economy.firm(event.firm).kept_alive = True
-    _multiply(economy)
+def _shock_mood(economy: Economy, event: Intervention) -> None:
+    economy.market.sentiment.shock(_number(event))
 
 
-def _withdraw(economy: Economy, event: Intervention) -> None:
-    if event.kind == "sentiment_shock":
-        economy.market.sentiment.shock(-_number(event))
-    elif event.kind == "keep_alive" and event.firm is not None:
-        economy.firm(event.firm).kept_alive = False
-    _multiply(economy)
+def _calm_mood(economy: Economy, event: Intervention) -> None:
+    economy.market.sentiment.shock(-_number(event))
+
+
+def _kill(economy: Economy, event: Intervention) -> None:
+    liquidate(economy, economy.firm(event.firm or ""), "intervention")
+
+
+def _keep_alive(economy: Economy, event: Intervention) -> None:
+    economy.firm(event.firm or "").kept_alive = True
+
+
+def _let_go(economy: Economy, event: Intervention) -> None:
+    economy.firm(event.firm or "").kept_alive = False
+
+
+Act = Callable[[Economy, Intervention], None]
+
+# What a kind does when it begins and when it ends, beside the factors of `_multiply`.
+_BEGIN: Final[dict[str, Act]] = {
+    "sentiment_shock": _shock_mood,
+    "kill": _kill,
+    "keep_alive": _keep_alive,
+}
+_END: Final[dict[str, Act]] = {"sentiment_shock": _calm_mood, "keep_alive": _let_go}
 
 
 def _multiply(economy: Economy) -> None:
