@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..market.columns import CONTRACTS
-from ..market.contracts import HOURS_PER_MONTH
+from ..market.contracts import HOURS_PER_MONTH, ChipOrder, ComputeContract, Deal, Loan
 from ..market.market import WORKLOADS
 from .accounts import mark_shares
 from .cloud import Cloud
@@ -236,59 +236,114 @@ def chip_price_rows(economy: Economy) -> list[tuple[Any, ...]]:
     return rows
 
 
-def contract_columns(economy: Economy) -> list[tuple[Any, ...]]:
+def contract_columns(economy: Economy) -> list[list[Any]]:
     """The contracts table, one row a deal in order of opening, column by column."""
-    rows = _contract_rows(economy)
-    return [*zip(*rows, strict=True)] or [()] * len(CONTRACTS)
-
-
-def _contract_rows(economy: Economy) -> list[tuple[Any, ...]]:
     book = economy.market.book
-    rows: list[tuple[Any, ...]] = []
-    for c in book.compute:
-        rows.append(
-            (
-                c.contract_id, "compute", c.lab, c.cloud, str(c.status), "SIGNED", c.workload,
-                c.maker, c.opened, c.signed, c.start, c.end, c.ended, True, c.exclusive,
-                c.renewal, c.h100e, None, c.mw, c.price_usd_per_h100e_hour,
-                round(c.remaining_usd(c.start)), c.end - c.start, c.prepaid_share,
-                c.take_or_pay_share, c.termination_fee_share, c.buyer_reservation_usd,
-                c.seller_reservation_usd,
-                None if c.buyer_reservation_usd is None or c.seller_reservation_usd is None
-                else c.buyer_reservation_usd - c.seller_reservation_usd,
-                c.rounds, c.reason,
-            )
-        )  # fmt: skip
-    for o in book.orders:
-        rows.append(
-            (
-                o.contract_id, "chip_order", o.buyer, o.maker, str(o.status), "SIGNED", None,
-                o.maker, o.month, o.month, o.month, o.expected, o.ended, True, False, False,
-                o.h100e, float(o.units), None, o.price_usd_per_h100e,
-                round(o.h100e * o.price_usd_per_h100e), None, None, None, None, None, None, None,
-                None, "",
-            )
-        )  # fmt: skip
-    for x in book.loans:
-        rows.append(
-            (
-                x.contract_id, "loan", x.borrower, x.lender, str(x.status), "SIGNED", None, None,
-                x.month, x.month, x.month, x.end, x.ended, True, False, False, None, None, None,
-                x.rate_per_year, x.committed_usd, x.end - x.month, None, None, None, None, None,
-                None, None, x.reason,
-            )
-        )  # fmt: skip
-    for d in book.deals:
-        v = d.values
-        rows.append(
-            (
-                d.contract_id, d.kind, d.buyer, d.seller, str(d.status), d.outcome,
-                v.get("workload"), v.get("chip"), d.month_opened, v.get("month_signed"), None,
-                None, v.get("month_ended"), d.outcome == "SIGNED", False, False, v.get("h100e"),
-                None, None, v.get("price_usd"), v.get("amount_usd"), None, None, None, None,
-                v.get("buyer_reservation_usd"), v.get("seller_reservation_usd"), v.get("gap_usd"),
-                v.get("rounds"), v.get("reason", ""),
-            )
-        )  # fmt: skip
-    rows.sort(key=lambda r: (r[8], r[1], r[0]))
-    return rows
+    rows = [
+        *map(_compute_row, book.compute),
+        *map(_order_row, book.orders),
+        *map(_loan_row, book.loans),
+        *map(_deal_row, book.deals),
+    ]
+    rows.sort(key=lambda row: (row["month_opened"], row["kind"], row["contract_id"]))
+    return [[row.get(name) for row in rows] for name, _ in CONTRACTS]
+
+
+def _compute_row(c: ComputeContract) -> dict[str, Any]:
+    buyer, seller = c.buyer_reservation_usd, c.seller_reservation_usd
+    return {
+        "contract_id": c.contract_id,
+        "kind": "compute",
+        "buyer": c.lab,
+        "seller": c.cloud,
+        "status": str(c.status),
+        "outcome": "SIGNED",
+        "workload": c.workload,
+        "chip": c.maker,
+        "month_opened": c.opened,
+        "month_signed": c.signed,
+        "month_start": c.start,
+        "month_end": c.end,
+        "month_ended": c.ended,
+        "binding": True,
+        "exclusive": c.exclusive,
+        "renewal": c.renewal,
+        "h100e": c.h100e,
+        "mw": c.mw,
+        "price_usd": c.price_usd_per_h100e_hour,
+        "amount_usd": round(c.remaining_usd(c.start)),
+        "term_months": c.end - c.start,
+        "prepaid_share": c.prepaid_share,
+        "take_or_pay_share": c.take_or_pay_share,
+        "termination_fee_share": c.termination_fee_share,
+        "buyer_reservation_usd": buyer,
+        "seller_reservation_usd": seller,
+        "gap_usd": None if buyer is None or seller is None else buyer - seller,
+        "rounds": c.rounds,
+        "reason": c.reason,
+    }
+
+
+def _order_row(o: ChipOrder) -> dict[str, Any]:
+    return {
+        "contract_id": o.contract_id,
+        "kind": "chip_order",
+        "buyer": o.buyer,
+        "seller": o.maker,
+        "status": str(o.status),
+        "outcome": "SIGNED",
+        "chip": o.maker,
+        "month_opened": o.month,
+        "month_signed": o.month,
+        "month_start": o.month,
+        "month_end": o.expected,
+        "month_ended": o.ended,
+        "binding": True,
+        "exclusive": False,
+        "renewal": False,
+        "h100e": o.h100e,
+        "units": float(o.units),
+        "price_usd": o.price_usd_per_h100e,
+        "amount_usd": round(o.h100e * o.price_usd_per_h100e),
+        "reason": "",
+    }
+
+
+def _loan_row(x: Loan) -> dict[str, Any]:
+    return {
+        "contract_id": x.contract_id,
+        "kind": "loan",
+        "buyer": x.borrower,
+        "seller": x.lender,
+        "status": str(x.status),
+        "outcome": "SIGNED",
+        "month_opened": x.month,
+        "month_signed": x.month,
+        "month_start": x.month,
+        "month_end": x.end,
+        "month_ended": x.ended,
+        "binding": True,
+        "exclusive": False,
+        "renewal": False,
+        "price_usd": x.rate_per_year,
+        "amount_usd": x.committed_usd,
+        "term_months": x.end - x.month,
+        "reason": x.reason,
+    }
+
+
+def _deal_row(d: Deal) -> dict[str, Any]:
+    return {
+        "contract_id": d.contract_id,
+        "kind": d.kind,
+        "buyer": d.buyer,
+        "seller": d.seller,
+        "status": str(d.status),
+        "outcome": d.outcome,
+        "month_opened": d.month_opened,
+        "binding": d.outcome == "SIGNED",
+        "exclusive": False,
+        "renewal": False,
+        "reason": "",
+        **d.values,
+    }
