@@ -240,7 +240,7 @@ def _write_off_rest(economy: Economy, firm: Firm) -> None:
             order.status, order.ended = DealStatus.DEFAULTED, economy.market.month
     for loan in economy.market.book.loans:
         if firm.name in (loan.borrower, loan.lender) and loan.status is DealStatus.ACTIVE:
-            economy.investors[loan.lender].committed_usd -= loan.undrawn_usd
+            economy.firm(loan.lender).committed_usd -= loan.undrawn_usd
             economy.clouds[loan.borrower].loans.remove(loan)
             loan.status, loan.ended = DealStatus.DEFAULTED, economy.market.month
     if isinstance(firm, Cloud):

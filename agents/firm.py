@@ -60,6 +60,7 @@ class Firm(mesa.Agent):
         self.status = Status.HEALTHY
         self.cap_table = CapTable({WORLD: 1_000_000_000})
         self.purse_usd = 0.0  # parent funding not drawn yet
+        self.committed_usd = 0  # tranches promised and not paid, loans to others not drawn
         self.revenue_usd = 0  # of the month, accrued
         self.cost_usd = 0
         self.cost_of_sales_usd = 0

@@ -5,10 +5,7 @@ from __future__ import annotations
 from math import exp
 from typing import ClassVar
 
-import mesa
-
 from ..market.ledger import WORLD
-from ..market.market import Market
 from ..scenarios import schema
 from .firm import Firm
 from .strategies.investing import Bidding, FirmView, Valuation
@@ -21,11 +18,6 @@ class Investor(Firm):
     spec: schema.Investor
     valuation_rule: Valuation
     bidding_rule: Bidding
-
-    def __init__(self, model: mesa.Model, spec: schema.Investor, market: Market) -> None:
-        """Open with the fund's cash as dry powder."""
-        super().__init__(model, spec, market)
-        self.committed_usd = 0  # tranches promised and not paid, undrawn loans
 
     @property
     def lends(self) -> bool:

@@ -131,7 +131,7 @@ def _advance_share(cloud: Cloud, rate: float) -> float:
 def _enter(economy: Economy, loan: Loan) -> None:
     economy.market.book.loans.append(loan)
     economy.clouds[loan.borrower].loans.append(loan)
-    economy.investors[loan.lender].committed_usd += loan.undrawn_usd
+    economy.firm(loan.lender).committed_usd += loan.undrawn_usd
 
 
 def open_loans(economy: Economy) -> None:
@@ -172,7 +172,7 @@ def draw_loans(economy: Economy) -> None:
         for loan in cloud.loans:
             if cloud.facility_frozen:
                 break
-            lender = economy.investors[loan.lender]
+            lender = economy.firm(loan.lender)
             part = min(need, loan.undrawn_usd, max(0, lender.cash_usd))
             if part <= 0 or market.month >= loan.draw_until:
                 continue
@@ -191,7 +191,7 @@ def bill_debt_service(economy: Economy) -> None:
         cloud.debt_service_usd = cloud.interest_usd = 0.0
         for loan in list(cloud.loans):
             if market.month == loan.draw_until and loan.undrawn_usd > 0:
-                economy.investors[loan.lender].committed_usd -= loan.undrawn_usd
+                economy.firm(loan.lender).committed_usd -= loan.undrawn_usd
                 loan.committed_usd = loan.drawn_usd
             if loan.outstanding_usd == 0 and market.month >= loan.draw_until:
                 loan.status, loan.ended = DealStatus.ENDED, market.month
