@@ -338,6 +338,16 @@ def explain(
         typer.echo(line)
 
 
+@app.command()
+def report(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of a run or a study.")],
+) -> None:
+    """Write one page that tells what a run or a study found; it needs no network."""
+    from .experiments.reports import report as write_report
+
+    typer.echo(f"Report in {write_report(folder)}")
+
+
 def _load(
     name: str,
     assignments: list[str] | None,

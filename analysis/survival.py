@@ -124,10 +124,8 @@ def survival_curves(
             if own.empty:
                 continue
             axes.stairs(own["survival"], when, baseline=None, color=colour, linewidth=1.6)
-            low, high = own["low"].to_numpy(float), own["high"].to_numpy(float)
-            axes.fill_between(
-                when[:-1], low, high, step="post", color=colour, alpha=0.18, linewidth=0
-            )
+            low, high = (np.append(own[b], own[b].iloc[-1:]).astype(float) for b in ("low", "high"))
+            axes.fill_between(when, low, high, step="post", color=colour, alpha=0.18, linewidth=0)
         style(axes, name, axes.get_ylabel())
         axes.set_ylim(0, 1.03)
         axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))

@@ -159,7 +159,7 @@ def write_part(folder: Path, name: TableName, table: pa.Table) -> None:
     content = sink.getvalue().to_pybytes()
     digest = blake2b(content, digest_size=12).hexdigest()
     with writing(folder):
-        _write(folder / name / f"part-{digest}.parquet", content)
+        write_file(folder / name / f"part-{digest}.parquet", content)
 
 
 def forget_failures(folder: Path) -> int:
@@ -226,7 +226,7 @@ def _lay_out(path: Path, plan: Plan) -> None:
     try:
         (draft / "scenarios").mkdir(parents=True)
         for variant, scenario in plan.scenarios.items():
-            _write(draft / "scenarios" / f"{variant}.toml", to_toml(scenario).encode())
+            write_file(draft / "scenarios" / f"{variant}.toml", to_toml(scenario).encode())
         if plan.study.design.file is not None:
             shutil.copyfile(plan.study.design.file, draft / POINTS)
         for name, schema in schemas(plan).items():
@@ -241,9 +241,9 @@ def _lay_out(path: Path, plan: Plan) -> None:
 
 
 def _describe(path: Path, plan: Plan) -> None:
-    _write(path / STUDY, study_toml(_portable(plan.study)).encode())
+    write_file(path / STUDY, study_toml(_portable(plan.study)).encode())
     text = json.dumps(_manifest(plan), indent=2, allow_nan=False)
-    _write(path / MANIFEST, (text + "\n").encode())
+    write_file(path / MANIFEST, (text + "\n").encode())
 
 
 def _longest(path: Path, plan: Plan) -> Plan:
@@ -296,7 +296,7 @@ def _read(folder: Path, name: TableName, columns: Sequence[str] | None = None) -
         raise OutputError(f"cannot read '{folder / name}': {failure_reason(error)}") from error
 
 
-def _write(file: Path, content: bytes) -> None:
+def write_file(file: Path, content: bytes) -> None:
     """Write a file so that it is never seen half-written."""
     draft = file.with_name(f".{file.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
     try:
