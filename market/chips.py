@@ -37,6 +37,9 @@ class Catalogue:
         self.redeployability = {
             self.chips[p.chip].family: p.redeployability for p in rules.programmes
         }
+        self.inference_only = frozenset(
+            [c.family for c in rules.chips if c.line is not None and c.training_h100e == 0]
+        )
 
     def follow(self, rules: Scenario) -> None:
         """Take the chips in force from now on (prices, throughput), launches as they were."""
