@@ -235,8 +235,13 @@ class ProgrammePlant:
     def _bill_engineering(self, market: Market) -> None:
         """Milestones of the development, month by month from signing."""
         if self._to_engineer(market):
-            part = self.spec.engineering_cost_usd / self.spec.development_months
-            market.bill(self.spec.lab, self.spec.maker, part, "engineering")
+            spec = self.spec
+            done = market.month - self.launch + spec.development_months
+            before, now = (
+                round(spec.engineering_cost_usd * k / spec.development_months)
+                for k in (done, done + 1)
+            )
+            market.bill(spec.lab, spec.maker, now - before, "engineering")
 
     def _energise(self, site: Site) -> None:
         """Halls that are due come on line for the programme's chips, or slip."""

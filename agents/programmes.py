@@ -24,7 +24,7 @@ _REOPENING = 0.10
 # Return a year on what is lost if the lab leaves, for a host all of whose plant is the lab's. A
 # fifth of it then asks 6 % more: what other customers pay over investment grade (calibration 2).
 _CONCENTRATION_PREMIUM = 0.30
-_LEAST_MARKUP = 1.15  # of a designer's price over unit cost, as for its other chips
+_LEAST_MARGIN = 0.50  # gross, of a custom chip: 50-60 % (calibration, section 3)
 _MADE_AHEAD_YEARS = 0.25  # of production: chips made and not yet paid, of use to nobody else
 _OPENING_BID = 0.6  # of what the alternative costs; as in talks on versatile capacity
 _OPENING_MARGIN = 1.25  # of a host's first price over what its plant costs
@@ -218,9 +218,9 @@ def _least_price(plant: Plant, host: HostView) -> float:
 
 
 def designer_stance(plant: Plant, list_usd: float, unit_cost_usd: float, tactic: Tactic) -> Stance:
-    """The designer: cost and a least margin, and chips that nobody else would take."""
+    """The designer: the least margin that custom chips earn, and chips that no other would take."""
     risk = 1 + plant.default_per_year * _MADE_AHEAD_YEARS
-    least = _LEAST_MARKUP * unit_cost_usd * risk
+    least = unit_cost_usd * risk / (1 - _LEAST_MARGIN)
     return Stance((-least,), (1.0,), 0.0, max(list_usd, least), tactic)
 
 
