@@ -26,6 +26,7 @@ from .agents.interventions import intervene
 from .agents.leaving import expire_contracts
 from .agents.lending import bill_debt_service, draw_loans, lend
 from .agents.procurement import Procurement
+from .agents.programme_talks import Programmes
 from .agents.reporting import measure
 from .agents.service import ask_users, serve_users
 from .agents.settlement import settle
@@ -100,6 +101,7 @@ class ComputeMarket(mesa.Model):
         self.economy = founding.found(self, rules, Draws(self.entropy, draw_log))
         self.market = self.economy.market
         self.procurement = Procurement()
+        self.programmes = Programmes()
         self.capital = CapitalMarket()
         self.datacollector = mesa.DataCollector(
             model_reporters={name: name for name in _REPORTED},
@@ -122,12 +124,14 @@ class ComputeMarket(mesa.Model):
         expire_contracts(economy)
         deliver_chips(economy)
         maintain_plant(economy)
+        self.programmes.deliver(economy)
         # 3 chips
         order_chips(economy, founding.lab_trend(economy))
         # 4 compute
         units = ask_users(economy)
         serve_contracts(economy)
         self.procurement.trade(economy)
+        self.programmes.negotiate(economy, self.procurement)
         rent(economy)
         # 5 service
         bill_contracts(economy)

@@ -48,7 +48,7 @@ def account(economy: Economy) -> None:
 
 _REVENUE = frozenset(
     {"services", "compute", "spot_compute", "reserved_compute", "chips", "termination_fee",
-     "interest"}
+     "interest", "engineering"}
 )  # fmt: skip
 _NOT_COST = frozenset({"liquidation", "founding"})
 _COST_OF_SALES = frozenset(

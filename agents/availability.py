@@ -19,7 +19,7 @@ def future_mw(cloud: Cloud) -> dict[str, float]:
     rules = market.rules.world.bargaining
     later = market.month + rules.delivery_horizon_months
     coming = sum([p.mw for p in cloud.projects if p.due <= later])
-    room = max(0.0, cloud.energised_mw + coming - cloud.used_mw)
+    room = max(0.0, cloud.energised_mw - cloud.held_mw + coming - cloud.used_mw)
     # chips ordered and those it will order within its usual rate, as far as power allows
     shares = cloud.maker_shares()
     months = max(0, rules.delivery_horizon_months - 4)
@@ -44,4 +44,6 @@ def future_mw(cloud: Cloud) -> dict[str, float]:
         added = min(share * ordered / density_of_new, room * max(share, 0.05))
         gain = density_of_new / density
         future[maker] = max(0.0, family.mw * (1 - captive) + added * gain - sold[maker])
+    # nobody but its lab builds on a custom chip: what is free of it is let from month to month
+    future.update(dict.fromkeys(market.catalogue.redeployability.keys() & future, 0.0))
     return future

@@ -86,7 +86,7 @@ def _deliver(
     maker.bought[buyer] = maker.bought.get(buyer, 0.0) + h100e
     due = round(h100e * market.mixes[maker.name].price_usd_per_h100e)
     if order.deposit_usd:
-        due -= _draw_deposit(market, order, h100e, due, last)
+        due -= draw_deposit(market, order, h100e, due, last)
     market.bill(buyer, maker.name, due, "chips")
     cloud = economy.clouds.get(buyer)
     if cloud is not None:
@@ -107,7 +107,7 @@ def _deliver(
         )
 
 
-def _draw_deposit(market: Market, order: ChipOrder, h100e: float, due: int, last: bool) -> int:
+def draw_deposit(market: Market, order: ChipOrder, h100e: float, due: int, last: bool) -> int:
     """Dollars of a delivery that the deposit pays, in proportion; the last one refunds the rest."""
     buyer, maker, ref = order.buyer, order.maker, order.contract_id
     deposit = market.ledger.prepaid_usd(buyer, maker, ref)
@@ -144,6 +144,7 @@ def _affordable_h100e(cloud: Cloud, wanted: float) -> float:
     if wanted <= 0 or price <= 0:
         return 0.0
     open_orders = sum([o.left_h100e * o.price_usd_per_h100e - o.deposit_usd for o in cloud.orders])
+    open_orders += cloud.bound_usd
     if cloud.backed:
         budget = _CHIP_BUDGET_SHARE * cloud.capital_budget_usd
         return min(wanted, max(0.0, _ORDER_MONTHS * budget - open_orders) / price)

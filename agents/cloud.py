@@ -27,7 +27,7 @@ _ROUNDING = 1e-9  # of power in use, no reason to switch anything off
 
 
 class Family:
-    """A cloud's installed chips of one maker: MW, and H100e if all did one workload.
+    """A cloud's installed chips of one maker or custom line: MW, and H100e if all did one workload.
 
     h100e: blended, the mean of both
     per_mw: H100e that a megawatt gives, by workload
@@ -78,6 +78,8 @@ class Cloud(Firm):
         self.waiting: dict[str, float] = {}  # delivered chips without power
         self.captive_h100e = spec.captive_h100e
         self.energised_mw = spec.energised_mw
+        self.held_mw = 0.0  # of that, kept for chips of a programme
+        self.bound_usd = 0.0  # own money that programmes take over the next months
         lead = self.lead_months
         first = spec.power_pipeline_mw_per_month
         growth = 1 + spec.power_pipeline_growth_per_month
@@ -159,31 +161,40 @@ class Cloud(Firm):
 
     def energise(self) -> None:
         """Power projects that are due come on line, or slip (phase 2 of the month)."""
-        market, month = self.market, self.market.month
-        power = market.rules.world.power
+        month = self.market.month
         self.promised_mw = self.energised_this_month_mw = 0.0
         due = [p for p in self.projects if p.due <= month]
         self.projects = self.projects[len(due) :]  # they are kept in order of due month
         for project in due:
-            self.promised_mw += project.mw
-            draw = market.draws.uniform("slip", self.name, month=month, item=str(project.promised))
-            if draw < power.slip_probability:
-                project.due = month + power.slip_months
+            if not self.complete(project, str(project.promised)):
                 self.start_project(project)
-                market.event(
-                    "slip",
-                    self.name,
-                    amount_usd=0,
-                    text=f"{self.name}: {project.mw:,.0f} MW of power are late",
-                    mw=project.mw,
-                    promised=market.dates[min(project.promised, len(market.dates) - 1)],
-                )
-                continue
-            self.energised_mw += project.mw
-            self.energised_this_month_mw += project.mw
-            if not self.leases:
-                shell = project.mw * power.shell_cost_usd_per_mw
-                market.bill(self.name, WORLD, shell, "data_centre")
+
+    def complete(self, project: PowerProject, item: str) -> bool:
+        """Energise a project that is due, unless it slips.
+
+        item: what tells its draw from those of other projects of the month
+        """
+        market, month = self.market, self.market.month
+        power = market.rules.world.power
+        self.promised_mw += project.mw
+        draw = market.draws.uniform("slip", self.name, month=month, item=item)
+        if draw < power.slip_probability:
+            project.due = month + power.slip_months
+            market.event(
+                "slip",
+                self.name,
+                amount_usd=0,
+                text=f"{self.name}: {project.mw:,.0f} MW of power are late",
+                mw=project.mw,
+                promised=market.dates[min(project.promised, len(market.dates) - 1)],
+            )
+            return False
+        self.energised_mw += project.mw
+        self.energised_this_month_mw += project.mw
+        if not self.leases:
+            shell = project.mw * power.shell_cost_usd_per_mw
+            market.bill(self.name, WORLD, shell, "data_centre")
+        return True
 
     def start_project(self, project: PowerProject) -> None:
         """Enter megawatts under construction, in order of due month."""
@@ -226,7 +237,8 @@ class Cloud(Firm):
             used = self._switch_off(used)
         for _, chip in sorted([(-month_of[c], c) for c in self.waiting]):  # newest first
             kw = chips[chip].kw
-            units = min(self.waiting[chip], max(0.0, self.energised_mw - used) * 1000 / kw)
+            room = self.energised_mw - self.held_mw - used
+            units = min(self.waiting[chip], max(0.0, room) * 1000 / kw)
             if units > 0:
                 fleet[chip] = fleet.get(chip, 0.0) + units
                 self.waiting[chip] -= units
@@ -259,9 +271,9 @@ class Cloud(Firm):
         totals: dict[str, list[float]] = {}
         for name, units in sorted(self.fleet.items()):
             chip = chips[name]
-            row = totals.get(chip.maker)
+            row = totals.get(chip.family)
             if row is None:
-                row = totals[chip.maker] = [0.0, 0.0, 0.0]
+                row = totals[chip.family] = [0.0, 0.0, 0.0]
             row[0] += units * chip.kw / 1000
             row[1] += units * chip.training_h100e
             row[2] += units * chip.inference_h100e
@@ -372,7 +384,9 @@ class Cloud(Firm):
 
     def committed_funds_usd(self) -> float:
         """Undrawn part of committed loans and tranches due on dates, US dollars."""
-        undrawn = 0 if self.facility_frozen else sum([x.undrawn_usd for x in self.loans])
+        undrawn = 0
+        if not self.facility_frozen:  # a programme's loan pays for its plant alone
+            undrawn = sum([x.undrawn_usd for x in self.loans if not x.programme])
         return undrawn + self.funds_due_usd
 
     @property

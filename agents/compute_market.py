@@ -31,6 +31,9 @@ def _serve(economy: Economy, cloud: Cloud) -> None:
     """What contracts and captive use leave free, by maker."""
     _deliver_contracts(economy, cloud, economy.market.month)
     free = {m: f.mw - cloud.free_mw.get(m, 0.0) for m, f in cloud.families.items()}
+    for family, share in economy.market.catalogue.redeployability.items():
+        if family in free:  # a custom chip does for others what its lab's software left general
+            free[family] *= share
     blended = sum([free[m] / f.mw * f.h100e for m, f in cloud.families.items() if f.mw > 0])
     cloud.captive_served_h100e = min(cloud.captive_h100e, blended)
     left = 1 - cloud.captive_served_h100e / blended if blended > 0 else 0.0

@@ -214,7 +214,7 @@ def _sell_fleet(economy: Economy, cloud: Cloud) -> int:
         buyer.energised_mw += cloud.energised_mw
         buyer.power_chips()  # a month's wear is taken once, in phase 2
     cloud.fleet, cloud.waiting, cloud.projects = {}, {}, []
-    cloud.energised_mw = cloud.captive_h100e = 0.0
+    cloud.energised_mw = cloud.captive_h100e = cloud.held_mw = cloud.bound_usd = 0.0
     cloud.free_mw = {}
     cloud.pool = dict.fromkeys(WORKLOADS, 0.0)
     cloud.reserved = dict.fromkeys(WORKLOADS, 0.0)

@@ -159,7 +159,7 @@ def wanted_chips_h100e(cloud: Cloud, outlook: Outlook) -> float:
     )
     horizon = cloud.market.month + round(months)
     coming = sum([p.mw for p in cloud.projects if p.due <= horizon])
-    in_sight = cloud.energised_mw + coming - cloud.used_mw
+    in_sight = cloud.energised_mw - cloud.held_mw + coming - cloud.used_mw
     room = in_sight * 1000 / cloud.chip_kw_per_h100e() - outlook.pipeline
     wanted = max(0.0, min(wanted, room))
     cloud.smoothed_order += (max(wanted, 0.2 * cloud.smoothed_order) - cloud.smoothed_order) / 6
@@ -171,7 +171,7 @@ def order_power(cloud: Cloud, outlook: Outlook) -> None:
     market = cloud.market
     building, power = market.rules.world.building, market.rules.world.power
     if cloud.leases:  # halls that stay empty go back to their owners
-        empty = max(0.0, cloud.energised_mw - _SPARE_HALLS * cloud.used_mw)
+        empty = max(0.0, cloud.energised_mw - cloud.held_mw - _SPARE_HALLS * cloud.used_mw)
         cloud.energised_mw -= _RETURNED_HALLS * empty
     if cloud.frozen or cloud.h100e <= 0:
         return
@@ -182,7 +182,7 @@ def order_power(cloud: Cloud, outlook: Outlook) -> None:
     chips = outlook.pipeline + lead * cloud.smoothed_order * ramp
     new_mw = outlook.restraint * min(chips, missing) * cloud.chip_kw_per_h100e() / 1000
     need = building.power_margin * (cloud.used_mw + new_mw)
-    total = cloud.energised_mw + sum([p.mw for p in cloud.projects])
+    total = cloud.energised_mw - cloud.held_mw + sum([p.mw for p in cloud.projects])
     cap = cloud.energised_mw * exp(power.growth_cap_per_year * lead / 12)
     gap = min(need, cap) - total
     if not cloud.leases and power.shell_cost_usd_per_mw > 0:

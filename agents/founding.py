@@ -78,6 +78,12 @@ def _in_order(rules: Scenario) -> Scenario:
         field: tuple(sorted(getattr(rules, field), key=lambda entry: entry.model_dump_json()))
         for field in ("chips", "contracts", "loans", "stakes")
     }
+    given["programmes"] = tuple(
+        programme.model_copy(
+            update={"hosts": tuple(sorted(programme.hosts, key=lambda host: host.name))}
+        )
+        for programme in sorted(rules.programmes, key=lambda programme: programme.name)
+    )
     return rules.model_copy(update={"clouds": tuple(clouds), **given})
 
 

@@ -46,6 +46,7 @@ class Lab(Firm):
         self.sublet = dict.fromkeys(WORKLOADS, 0.0)  # offered to others on spot
         self.let = dict.fromkeys(WORKLOADS, 0.0)  # of that, taken this month
         self.idle = dict.fromkeys(WORKLOADS, 0.0)  # share of contracts left unused
+        self.untrainable_h100e = 0.0  # delivered on custom chips that cannot train
         self.unmet_share = 0.0
         self.unmet_months = 0
         self.target = dict.fromkeys(WORKLOADS, 0.0)  # wanted at the planning horizon
@@ -116,7 +117,10 @@ class Lab(Firm):
         inference += diverted
         training -= diverted
         fill = min(1.0, inference / self.need_h100e) if self.need_h100e > 0 else 1.0
-        training += max(0.0, inference - 1.1 * self.need_h100e)  # spare capacity trains
+        spare = max(0.0, inference - 1.1 * self.need_h100e)
+        training += min(
+            spare, max(0.0, inference - self.untrainable_h100e)
+        )  # spare capacity trains
         total = inference + training
         self.serving_share = min(1.0, inference / total) if total > 0 else 1.0
         self.unmet_share = 1 - fill
@@ -254,6 +258,11 @@ class Lab(Firm):
     def take_delivery(self, contracts: list[ComputeContract]) -> None:
         """Add up what came under contract, and what it costs a unit."""
         self.got = dict.fromkeys(WORKLOADS, 0.0)
+        custom = self.market.catalogue.inference_only
+        if custom:
+            self.untrainable_h100e = sum(
+                [c.delivered_h100e for c in contracts if c.maker in custom]
+            )
         paid = hours = 0.0
         for contract in contracts:
             self.got[contract.workload] += contract.delivered_h100e

@@ -60,7 +60,9 @@ def _ask_for_facility(economy: Economy, cloud: Cloud) -> None:
         market.rules, cloud.customer_rating, market.mood
     )
     share = cloud.advance_share = _advance_share(cloud, rate)
-    undrawn = sum([x.undrawn_usd for x in cloud.loans if market.month < x.draw_until])
+    undrawn = sum(
+        [x.undrawn_usd for x in cloud.loans if market.month < x.draw_until and not x.programme]
+    )
     if undrawn > 0.5 * share * coming:
         return  # half of what is on order is financed: no need to go to market again
     need = _FACILITY_COVER * share * coming - undrawn
@@ -174,7 +176,7 @@ def draw_loans(economy: Economy) -> None:
                 break
             lender = economy.firm(loan.lender)
             part = min(need, loan.undrawn_usd, max(0, lender.cash_usd))
-            if part <= 0 or market.month >= loan.draw_until:
+            if part <= 0 or market.month >= loan.draw_until or loan.programme:
                 continue
             draw = Bill(loan.lender, cloud.name, part, "loan_draw", loan.contract_id)
             market.ledger.pay(draw)
@@ -255,7 +257,9 @@ def collateral_usd(economy: Economy, cloud: Cloud) -> float:
     value = 0.0
     for stock in (cloud.fleet, cloud.waiting):
         for name, units in stock.items():
-            mix = market.mixes.get(chips[name].maker)
+            chip = chips[name]
+            mix = market.mixes.get(chip.maker)
             price = mix.price_usd_per_h100e if mix else 0.0
-            value += units * min(chips[name].h100e * price, chips[name].price_usd)
+            elsewhere = market.catalogue.redeployability.get(chip.family, 1.0)
+            value += elsewhere * units * min(chip.h100e * price, chip.price_usd)
     return _COLLATERAL_HAIRCUT * value

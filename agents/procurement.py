@@ -213,6 +213,10 @@ class Procurement:
             prices.extend(islice(able, 2))
         return prices
 
+    def alternative_usd(self, economy: Economy, lab: Lab, workload: str) -> float:
+        """The least that compute costs the lab on today's markets, $/H100e-hour."""
+        return min([price for price, _ in self._elsewhere(economy, lab, workload)])
+
     def _stances(
         self, lab: Lab, cloud: Cloud, workload: str, elsewhere: list[tuple[float, Cloud | None]]
     ) -> tuple[Stance, Stance]:

@@ -180,7 +180,10 @@ def _contract_price(economy: Economy) -> float:
     """Price of contracts signed this month, by H100e-hours over the term; else carried forward."""
     market = economy.market
     paid = hours = 0.0
+    custom = market.catalogue.redeployability
     for contract in market.signed_this_month:
+        if contract.maker in custom:  # capacity that no other lab could have for this price
+            continue
         h = contract.remaining_h100e_hours(contract.start)
         # prepaid money earns the seller interest: the price at present value is higher
         years = (contract.end - contract.start) / 12
@@ -292,7 +295,7 @@ def _order_row(o: ChipOrder) -> dict[str, Any]:
         "seller": o.maker,
         "status": str(o.status),
         "outcome": "SIGNED",
-        "chip": o.maker,
+        "chip": o.line or o.maker,
         "month_opened": o.month,
         "month_signed": o.month,
         "month_start": o.month,

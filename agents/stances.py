@@ -27,7 +27,8 @@ _SECURITY = 0.05  # of the price, per year of term, when capacity is short
 _FLIGHT = 0.06  # of cost, per year in which a buyer may leave for nothing
 _RELETTING = 0.8  # of the one-year price that capacity fetches if this lab does not sign
 _STRANDING = 0.02  # of cost, per year by which a term falls short of five
-_MITIGATION = 0.6  # of a failed buyer's capacity that is let again
+OWN_COST_SHARE = 0.92  # of the market's user cost, what capacity costs a cloud
+MITIGATION = 0.6  # of a failed buyer's capacity that is let again
 _EXCLUSIVITY_COST = 0.04  # of the price, to the buyer
 _EXCLUSIVITY_GAIN = 0.02  # of the price, to the seller
 _LONG_TERM_YEARS = 5.0
@@ -101,7 +102,7 @@ class Menu:
         if key not in self._seller_terms:
             credit = self.rules.world.credit
             risk = credit.default_probability_per_year[rating]  # type: ignore[index]
-            severity = credit.expected_loss_given_default * (1 - _MITIGATION)
+            severity = credit.expected_loss_given_default * (1 - MITIGATION)
             slopes, covers = [], []
             for terms, years, decay in zip(self.terms, self._years, self._decay, strict=True):
                 loss = min(0.6, risk * severity * years / 2)
@@ -137,17 +138,42 @@ def buyer_stance(menu: Menu, lab: Lab, incumbent: bool, outside_price: float) ->
         less)
     """
     market = lab.market
-    rules = market.rules.world.bargaining
-    shortage = max(0.0, market.utilisation - 0.85) / 0.15
-    switching = 0.0 if incumbent else rules.switching_cost_months / 12 * 0.25
-    rich = lab.backed or lab.runway_months >= _COMFORTABLE_RUNWAY_MONTHS
-    flexibility = _FLEXIBILITY if rich else _UNEASY_FLEXIBILITY
-    scales = menu.buyer_scales(_SECURITY * shortage, flexibility, switching)
+    security, flexibility, capital = buyer_tastes(lab)
+    scales = menu.buyer_scales(security, flexibility, 0.0 if incumbent else moving_years(lab))
     intercepts = [outside_price * scale for scale in scales]
-    slopes = menu.buyer_slopes(_RICH_LAB_COST_OF_CAPITAL if rich else _LAB_COST_OF_CAPITAL)
+    slopes = menu.buyer_slopes(capital)
     low = min(0.8 * market.user_cost, 0.6 * outside_price * menu.last_decay)
     tactic = hurried(lab.negotiation_rule, lab.runway_months)
     return Stance(tuple(intercepts), slopes, 0.0, low, tactic)
+
+
+def buyer_tastes(lab: Lab) -> tuple[float, float, float]:
+    """Share of the price for a year of supply, for a year of being bound, and cost of capital."""
+    shortage = max(0.0, lab.market.utilisation - 0.85) / 0.15
+    rich = lab.backed or lab.runway_months >= _COMFORTABLE_RUNWAY_MONTHS
+    flexibility = _FLEXIBILITY if rich else _UNEASY_FLEXIBILITY
+    capital = _RICH_LAB_COST_OF_CAPITAL if rich else _LAB_COST_OF_CAPITAL
+    return _SECURITY * shortage, flexibility, capital
+
+
+def moving_years(lab: Lab) -> float:
+    """What it costs a lab to move to a new supplier, in years of the price."""
+    return lab.market.rules.world.bargaining.switching_cost_months / 12 * 0.25
+
+
+def cost_of_capital(cloud: Cloud) -> float:
+    """What a cloud's own money has to earn, per year."""
+    return _NEOCLOUD_COST_OF_CAPITAL if cloud.leases else _CLOUD_COST_OF_CAPITAL
+
+
+def fullness(cloud: Cloud) -> float:
+    """How sure a cloud is to sell capacity to others: 0 with plant to spare, 1 when it is full."""
+    return max(0.0, min(1.0, (cloud.utilisation - 0.6) / 0.35))
+
+
+def reletting_usd(cloud: Cloud, quote: float) -> float:
+    """What capacity fetches from others, weighted by how full the cloud is, $/H100e-hour."""
+    return _RELETTING * fullness(cloud) * quote
 
 
 def seller_stance(menu: Menu, cloud: Cloud, lab: Lab, view: PricingView) -> Stance:
@@ -157,13 +183,11 @@ def seller_stance(menu: Menu, cloud: Cloud, lab: Lab, view: PricingView) -> Stan
     stranded.
     """
     market = cloud.market
-    full = max(0.0, min(1.0, (cloud.utilisation - 0.6) / 0.35))
-    empty = 1 - full
+    empty = 1 - fullness(cloud)
     quote = cloud.pricing_rule.quote(view)
-    relet = _RELETTING * full * quote
-    cost = 0.92 * market.user_cost
-    capital = _NEOCLOUD_COST_OF_CAPITAL if cloud.leases else _CLOUD_COST_OF_CAPITAL
-    slopes, covers = menu.seller_terms(capital, lab.credit_rating)
+    relet = reletting_usd(cloud, quote)
+    cost = OWN_COST_SHARE * market.user_cost
+    slopes, covers = menu.seller_terms(cost_of_capital(cloud), lab.credit_rating)
     running = cloud.running_cost_usd / (cloud.h100e * HOURS_PER_MONTH) if cloud.h100e > 0 else 0.0
     intercepts = []
     for (decay, wear, stranding), cover in zip(menu.for_seller, covers, strict=True):

@@ -35,6 +35,7 @@ FIRM_COLUMNS: Final = (  # of `firm_outcomes`, with their kinds
     ("funds_raised_usd", "int"),
     ("minimum_cash_usd", "float"),
     ("final_arr_usd", "float"),
+    ("cumulative_burn_usd", "float"),
 )
 
 
@@ -67,6 +68,8 @@ def firm_outcomes(tables: Tables, scenario: Scenario) -> pd.DataFrame:
     final_arr, lowest_cash = np.full(size, np.nan), np.full(size, np.inf)
     final_arr[at[present]] = series("arr_usd")[present]  # the last row of a firm wins
     np.minimum.at(lowest_cash, at[present], series("cash_usd")[present])
+    burnt = np.zeros(size)
+    np.add.at(burnt, at[present], series("burn_usd")[present])
 
     supplier = table["main_supplier"].fillna("").to_numpy(dtype=object)
     supplied = present & (supplier != "")
@@ -108,6 +111,7 @@ def firm_outcomes(tables: Tables, scenario: Scenario) -> pd.DataFrame:
             "funds_raised_usd": raised,
             "minimum_cash_usd": np.where(np.isfinite(lowest_cash), lowest_cash, np.nan),
             "final_arr_usd": final_arr,
+            "cumulative_burn_usd": burnt,
         }
     )
 

@@ -49,6 +49,7 @@ FIRM_MEASURES: Final[Mapping[str, Measure]] = {
     "funds_raised_usd": Measure("USD", None, _column("funds_raised_usd")),
     "minimum_cash_usd": Measure("USD", "higher", _column("minimum_cash_usd")),
     "final_arr_usd": Measure("USD", "higher", _column("final_arr_usd")),
+    "cumulative_burn_usd": Measure("USD", "lower", _column("cumulative_burn_usd")),
 }
 
 

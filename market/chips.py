@@ -27,12 +27,23 @@ class Catalogue:
         self.month_of = month_of
         self.by_maker: dict[str, list[Chip]] = {}
         for chip in sorted(rules.chips, key=lambda c: (month_of[c.name], c.name)):
-            self.by_maker.setdefault(chip.maker, []).append(chip)
+            if chip.line is None:  # a programme's chip is in no maker's general mix
+                self.by_maker.setdefault(chip.maker, []).append(chip)
+        self._read(rules)
+
+    def _read(self, rules: Scenario) -> None:
         self.chips = {c.name: c for c in rules.chips}
+        # of a custom family, by name: what plant of it earns from others, of versatile plant's rent
+        self.redeployability = {
+            self.chips[p.chip].family: p.redeployability for p in rules.programmes
+        }
+        self.inference_only = frozenset(
+            [c.family for c in rules.chips if c.line is not None and c.training_h100e == 0]
+        )
 
     def follow(self, rules: Scenario) -> None:
         """Take the chips in force from now on (prices, throughput), launches as they were."""
-        self.chips = {c.name: c for c in rules.chips}
+        self._read(rules)
         for maker, chips in self.by_maker.items():
             self.by_maker[maker] = [self.chips[c.name] for c in chips]
 

@@ -35,7 +35,7 @@ class ComputeContract:
     lab: str
     cloud: str
     workload: str
-    maker: str  # chip family
+    maker: str  # chip family: a maker, or the line of a custom chip
     h100e: float  # at full ramp
     price_usd_per_h100e_hour: float
     opened: int  # month of the request for offers
@@ -110,6 +110,7 @@ class ChipOrder:
     left_h100e: float = 0.0
     units: int = 0  # delivered
     late: bool = False
+    line: str = ""  # of a custom chip
     status: DealStatus = DealStatus.SIGNED
     ended: int | None = None
 
@@ -143,6 +144,7 @@ class Loan:
     end: int
     drawn_usd: int = 0
     outstanding_usd: int = 0
+    programme: str = ""  # whose plant alone it pays for and is repaid out of (non-recourse)
     status: DealStatus = DealStatus.ACTIVE
     ended: int | None = None
     reason: str = ""

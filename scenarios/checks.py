@@ -16,6 +16,7 @@ from pydantic import ValidationError
 
 from .calendar import last_month, month_index
 from .messages import Problem, one_of, path_of, refuse, schema_problems
+from .programme_checks import programme_problems
 from .schema import Chip, Cloud, Contract, Credit, Scenario, Section
 
 RESERVED: Final = "world"  # the ledger's owner for users, foundries, staff and power companies
@@ -84,6 +85,7 @@ def contradictions(scenario: Scenario) -> Iterator[Problem]:
     yield from _capacity(scenario)
     yield from _finance(scenario)
     yield from _interventions(scenario)
+    yield from programme_problems(scenario)
 
 
 def _unknown(path: str, name: str, what: str, known: Sequence[str]) -> Iterator[Problem]:

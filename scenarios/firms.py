@@ -34,11 +34,17 @@ class Chip(Section):
     kw: Positive  # at the meter, cooling included
     packaging_slots: Positive = 1.0  # advanced-packaging capacity a unit takes, H100 = 1
     sold_to: tuple[Name, ...] = ()  # empty: anyone; else a custom chip
+    line: Name | None = None  # of a programme's chip: a family apart from the maker's other chips
 
     @property
     def h100e(self) -> float:
         """Blended throughput: the mean of training and inference."""
         return 0.5 * (self.training_h100e + self.inference_h100e)
+
+    @property
+    def family(self) -> str:
+        """What fleets and contracts know the chip by: its own line, else its maker."""
+        return self.line or self.maker
 
 
 class Firm(Section):

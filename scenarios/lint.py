@@ -22,6 +22,7 @@ def lint(scenario: Scenario) -> list[str]:
         *_chips(scenario),
         *_clouds(scenario),
         *_firms(scenario),
+        *_programmes(scenario),
     ]
 
 
@@ -150,6 +151,17 @@ def _firms(scenario: Scenario) -> Iterator[str]:
     equity = [i for i in scenario.investors if i.kind != "private_credit"]
     if not equity and any(lab.kind == "independent" for lab in scenario.labs):
         yield "investors: nobody invests in the independent labs"
+
+
+def _programmes(scenario: Scenario) -> Iterator[str]:
+    chips = {chip.name: chip for chip in scenario.chips}
+    for programme in scenario.programmes:
+        here = f"programmes.{programme.name}"
+        if month_index(scenario.run, programme.opens) >= scenario.run.months:
+            yield f"{here}.opens: {programme.opens} is after the end of the run"
+        batch = programme.first_batch_units * chips[programme.chip].kw / 1000
+        if not 1 < batch < 1e5:
+            yield f"{here}.first_batch_units: a batch of {batch:,.1f} MW"
 
 
 def _usd(amount: float) -> str:

@@ -10,6 +10,7 @@ from .deals import Contract, Loan, Ramp, Stake
 from .events import Intervention
 from .fields import MONTH, OPENING, Section, Share, Strategy, Workload
 from .firms import Chip, Chipmaker, ChipPreference, ChipStock, Cloud, Firm, Investor, Lab
+from .programmes import Host, Programme
 from .world import Bargaining, Credit, Funding, Renters, Run, Segment, World
 
 __all__ = [
@@ -25,10 +26,12 @@ __all__ = [
     "Credit",
     "Firm",
     "Funding",
+    "Host",
     "Intervention",
     "Investor",
     "Lab",
     "Loan",
+    "Programme",
     "Ramp",
     "Renters",
     "Run",
@@ -58,6 +61,7 @@ class Scenario(Section):
     contracts: tuple[Contract, ...] = ()
     loans: tuple[Loan, ...] = ()
     stakes: tuple[Stake, ...] = ()
+    programmes: tuple[Programme, ...] = ()
     interventions: tuple[Intervention, ...] = ()
 
     @property
