@@ -18,7 +18,7 @@ from .messages import Problem, ScenarioError, nearest, refuse, shown
 from .overrides import merge_tables
 from .schema import World
 
-NAMED_LISTS: Final = ("chips", "labs", "clouds", "chipmakers", "investors")
+NAMED_LISTS: Final = ("chips", "labs", "clouds", "chipmakers", "investors", "alliances")
 OTHER_LISTS: Final = ("contracts", "loans", "stakes", "interventions")
 
 
