@@ -49,12 +49,12 @@ def _tell_labs(economy: Economy) -> None:
 
 
 def run_alliances(economy: Economy, units: dict[str, float]) -> None:
-    """Labs may declare AGI; what alliances in force pay is billed (phase 5)."""
-    if economy.market.rules.world.technology.agi_hazard_per_year > 0:
-        for lab in economy.living_labs():
-            _draw_agi(economy, lab)
+    """Labs bound by the clause may declare AGI; what alliances pay is billed (phase 5)."""
     for alliance in economy.alliances:
         _end_with_the_dead(economy, alliance)
+        if alliance.in_force and alliance.terms.ends_on_agi:
+            _draw_agi(economy, economy.labs[alliance.lab])
+    for alliance in economy.alliances:
         if alliance.in_force:
             _bill(economy, alliance)
         elif economy.clouds[alliance.partner].alive:
@@ -98,7 +98,7 @@ def _bill(economy: Economy, alliance: Alliance) -> None:
     services = market.bills[WORLD].get((alliance.lab, "services", ""), 0)
     share = terms.revenue_share * services
     market.bill(alliance.lab, alliance.partner, share, "revenue_share")
-    sales = terms.access_revenue_share * economy.labs[alliance.lab].enterprise_sales_usd
+    sales = terms.access_revenue_ratio * economy.labs[alliance.lab].enterprise_sales_usd
     market.bill(WORLD, alliance.partner, sales, "model_access")
 
 
@@ -106,7 +106,7 @@ def _sell_own_models(economy: Economy, alliance: Alliance, enterprise_units: flo
     """What the partner's own models keep of the customers it had with the lab's."""
     market = economy.market
     market_usd = enterprise_units * market.world.price_index["enterprise"]
-    lost = alliance.terms.access_revenue_share * alliance.lost_share * market_usd
+    lost = alliance.terms.access_revenue_ratio * alliance.lost_share * market_usd
     market.bill(WORLD, alliance.partner, alliance.in_house * lost, "in_house_sales")
 
 
@@ -153,7 +153,7 @@ def outlook(economy: Economy, alliance: Alliance) -> Outlook:
     rules = economy.market.rules
     lab, partner = economy.labs[alliance.lab], economy.clouds[alliance.partner]
     terms, building = alliance.terms, rules.world.building
-    access = 12 * terms.access_revenue_share * lab.enterprise_sales_usd
+    access = 12 * terms.access_revenue_ratio * lab.enterprise_sales_usd
     default = rules.world.credit.default_probability_per_year
     return Outlook(
         terms.revenue_share * lab.arr_usd,

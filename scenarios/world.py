@@ -74,7 +74,7 @@ class Technology(Section):
     share_adjustment_per_month: Share = 0.075
     markup: Positive = 1.9  # of price over unit cost of compute, towards which labs move
     price_adjustment_per_month: Share = 0.25
-    agi_hazard_per_year: NonNegative = 0.0  # of a lab that declares AGI, at the capability below
+    agi_hazard_per_year: NonNegative = 0.0  # of labs bound by an AGI clause, at this reference:
     agi_reference_h100e_months: Positive = 1e6  # of accumulated effective training
     agi_capability_elasticity: Elasticity = 0.4  # of the hazard to accumulated training
 
