@@ -296,7 +296,7 @@ def _ticket_usd(economy: Economy, lab: Lab | Cloud, name: str) -> float:
 def _call_parent(economy: Economy, backer: Firm, lab: Firm, usd: int) -> None:
     """A partner's parent pays for its follow-on; other stakes come out of a cloud's cash."""
     if backer.backed and of_pair(economy, backer.name, lab.name) is not None:
-        draw_on_purse(backer, usd - backer.cash_usd)
+        draw_on_purse(backer, usd)
 
 
 def _walk_away_usd(lab: Lab | Cloud) -> float:
