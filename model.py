@@ -18,10 +18,12 @@ import mesa
 
 from .agents import founding
 from .agents.accounts import account, rate
+from .agents.alliances import run_alliances
 from .agents.chip_market import deliver_chips, order_chips
 from .agents.compute_market import bill_contracts, rent, serve_contracts
 from .agents.distress import resolve_distress
 from .agents.fundraising import CapitalMarket
+from .agents.hedging import hedge
 from .agents.interventions import intervene
 from .agents.leaving import expire_contracts
 from .agents.lending import bill_debt_service, draw_loans, lend
@@ -136,6 +138,8 @@ class ComputeMarket(mesa.Model):
         # 5 service
         bill_contracts(economy)
         serve_users(economy, units)
+        run_alliances(economy, units)
+        hedge(economy)
         # 6 settlement
         keep_books(economy)
         bill_debt_service(economy)

@@ -37,6 +37,7 @@ def account(economy: Economy) -> None:
         if isinstance(firm, Lab):
             # training is research: users are served by the rest
             firm.cost_of_sales_usd = round(firm.cost_of_sales_usd * firm.serving_share)
+            firm.cost_of_sales_usd += expense.get("revenue_share", 0)
             firm.recurring_usd.append(income.get("services", 0))
         firm.capex_usd = capex[name]
         firm.burn_usd = operating[name] + capex[name]
@@ -48,7 +49,7 @@ def account(economy: Economy) -> None:
 
 _REVENUE = frozenset(
     {"services", "compute", "spot_compute", "reserved_compute", "chips", "termination_fee",
-     "interest", "engineering"}
+     "interest", "engineering", "revenue_share", "model_access", "in_house_sales"}
 )  # fmt: skip
 _NOT_COST = frozenset({"liquidation", "founding"})
 _COST_OF_SALES = frozenset(

@@ -7,6 +7,7 @@ from ..market.insolvency import Claim, Rank, Status, ladder, rejection_damages_u
 from ..market.ledger import WORLD, Account, Bill
 from ..market.ledger import Claim as LedgerClaim
 from ..market.market import WORKLOADS
+from .alliances import lose_face
 from .chipmaker import Chipmaker
 from .cloud import Cloud
 from .economy import Economy
@@ -56,6 +57,8 @@ def _announce(economy: Economy, firm: Firm, before: Status) -> None:
     kind = kinds.get(firm.status)
     if kind is None or order.index(firm.status) < order.index(before):
         return
+    if firm.status is Status.CURE:
+        lose_face(economy, firm, f"{firm.name} cannot pay what is due")
     runway = f"{firm.runway_months:.1f} months of runway"
     text = {
         "watch": f"{firm.name} is on watch: {runway}",
@@ -107,6 +110,7 @@ def liquidate(economy: Economy, firm: Firm, reason: str) -> None:
         "default", firm.name, "", firm.arrears_usd, f"{firm.name} defaults: {reason}",
         cash_usd=firm.cash_usd, debt_usd=firm.debt_usd, reason=reason,
     )  # fmt: skip
+    lose_face(economy, firm, f"{firm.name} defaults")
     firm.status = Status.DEFAULTED
     proceeds = _sell_fleet(economy, firm) if isinstance(firm, Cloud) else 0
     if isinstance(firm, Lab):

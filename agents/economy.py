@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from ..market.alliances import Alliance
 from ..market.market import Market
 from .chipmaker import Chipmaker
 from .cloud import Cloud
@@ -21,6 +22,7 @@ class Economy:
     clouds: dict[str, Cloud]
     chipmakers: dict[str, Chipmaker]
     investors: dict[str, Investor]
+    alliances: list[Alliance] = field(default_factory=list)
 
     def firms(self) -> list[Firm]:
         """All firms, dead ones included, role by role."""

@@ -26,7 +26,7 @@ CAPITAL_PURPOSES = frozenset(
     {
         "equity", "loan_draw", "parent_funding", "limited_partners", "founding", "grant",
         "chips", "chip_deposit", "data_centre", "liquidation",
-        "deposit_refund",
+        "deposit_refund", "team_hire",
     }
 )  # fmt: skip
 CAPEX_PURPOSES = frozenset({"chips", "chip_deposit", "data_centre"})

@@ -14,6 +14,7 @@ from ..market.recorder import as_table
 from ..scenarios.calendar import month_index, month_label
 from ..scenarios.schema import Scenario
 from .accounts import rate
+from .alliances import follow_alliances, open_alliances
 from .chip_market import open_backlog
 from .chipmaker import Chipmaker
 from .cloud import Cloud
@@ -56,6 +57,7 @@ def found(model: mesa.Model, rules: Scenario, draws: Draws) -> Economy:
     _open_stakes(economy)
     open_backlog(economy)
     open_shares(economy)
+    open_alliances(economy)
     open_rentals(economy)
     rate(economy)
     lend(economy)
@@ -76,7 +78,7 @@ def _in_order(rules: Scenario) -> Scenario:
     )
     given = {
         field: tuple(sorted(getattr(rules, field), key=lambda entry: entry.model_dump_json()))
-        for field in ("chips", "contracts", "loans", "stakes")
+        for field in ("chips", "contracts", "loans", "stakes", "alliances")
     }
     given["programmes"] = tuple(
         programme.model_copy(
@@ -159,6 +161,7 @@ def begin_month(economy: Economy, month: int, rules: Scenario | None) -> None:
         for firm in economy.firms():
             firm.follow(specs[firm.name])
         market.catalogue.follow(rules)
+        follow_alliances(economy)
     for maker in economy.chipmakers.values():
         if maker.alive:
             maker.launch()

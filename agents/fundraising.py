@@ -9,11 +9,13 @@ from ..market.contracts import Deal, DealStatus
 from ..market.equity import fill_book, new_shares
 from ..market.ledger import Bill
 from ..market.negotiation import Outcome, Stance, Talk
+from .alliances import of_pair, support_usd
 from .cloud import Cloud
 from .economy import Economy
 from .firm import NO_BURN_RUNWAY_MONTHS, Firm
 from .investor import Investor
 from .lab import Lab
+from .settlement import draw_on_purse
 from .stances import hurried
 from .strategies.financing import FinancingView
 from .strategies.investing import FirmView, GrowthMultiple
@@ -71,6 +73,8 @@ class CapitalMarket:
             if isinstance(backer, Investor):
                 backer.committed_usd -= tranche.amount_usd
             lab.funds_due_usd -= tranche.amount_usd
+            if lab.alive:
+                _call_parent(economy, backer, lab, tranche.amount_usd)
             if not lab.alive or not backer.alive or backer.cash_usd < tranche.amount_usd:
                 market.event(
                     "tranche_lapsed", lab.name, backer.name, tranche.amount_usd,
@@ -120,10 +124,7 @@ class CapitalMarket:
         leads = [
             (value, name)
             for name, value in sorted(values.items())
-            if name in economy.investors
-            and economy.investors[name].dry_powder_usd
-            * economy.investors[name].spec.largest_ticket_share
-            > 0.05 * amount
+            if _ticket_usd(economy, lab, name) > 0.05 * amount
         ]
         if not leads:
             _record(economy, lab, "", amount, "round_failed", "NO_LEAD", {},
@@ -178,6 +179,7 @@ class CapitalMarket:
         for name, usd in sorted(book.items()):
             now = round(upfront * usd)
             backer = economy.firm(name)
+            _call_parent(economy, backer, lab, now)
             _invest(economy, backer, lab, now, pre_money, outstanding)
             if usd > now:
                 if isinstance(backer, Investor):
@@ -227,7 +229,7 @@ def issuers(economy: Economy) -> list[Lab | Cloud]:
 def firm_view(lab: Lab | Cloud) -> FirmView:
     """What bidders see of a firm; debt comes before equity."""
     market = lab.market
-    team = lab.spec.team_value_usd * _team_growth(lab) if isinstance(lab, Lab) else 0.0
+    team = lab.team_value_usd if isinstance(lab, Lab) else 0.0
     return FirmView(
         lab.recurring_profit_base_usd,
         lab.growth_per_year,
@@ -238,11 +240,6 @@ def firm_view(lab: Lab | Cloud) -> FirmView:
         market.rules.world.sentiment.capital_response,
         0.25,
     )
-
-
-def _team_growth(lab: Lab | Cloud) -> float:
-    years = lab.market.month / 12
-    return exp(lab.market.rules.world.funding.team_value_growth_per_year * years)
 
 
 def _mark(lab: Lab | Cloud) -> None:
@@ -272,11 +269,34 @@ def _opinions(economy: Economy, lab: Lab | Cloud) -> dict[str, float]:
     strategic += [
         m for m in economy.chipmakers.values() if m.alive and m.spec.strategic_fund_share > 0
     ]
-    consensus = _CONSENSUS.pre_money_usd(view, funding)
+    strategic += [c for c in _partners(economy, lab) if c not in strategic]
+    # who would run the firm matters more to those who are tied to it than to funds
+    trust = lab.trust if isinstance(lab, Lab) else 1.0
+    consensus = _CONSENSUS.pre_money_usd(view, funding) * trust
     for firm in strategic:
         noise = market.draws.normal("opinion", firm.name, lab.name, market.month)
         values[firm.name] = _STRATEGIC_PREMIUM * consensus * exp(_OPINION_SD * noise)
     return values
+
+
+def _partners(economy: Economy, lab: Lab | Cloud) -> list[Cloud]:
+    """Clouds with an alliance in force with the firm."""
+    names = [a.partner for a in economy.alliances if a.in_force and a.lab == lab.name]
+    return [economy.clouds[name] for name in names if economy.clouds[name].alive]
+
+
+def _ticket_usd(economy: Economy, lab: Lab | Cloud, name: str) -> float:
+    """What a bidder could lead with: a fund's largest ticket, a partner's support; else 0."""
+    investor = economy.investors.get(name)
+    if investor is not None:
+        return investor.dry_powder_usd * investor.spec.largest_ticket_share
+    return support_usd(economy, name, lab) if isinstance(lab, Lab) else 0.0
+
+
+def _call_parent(economy: Economy, backer: Firm, lab: Firm, usd: int) -> None:
+    """A partner's parent pays for its follow-on; other stakes come out of a cloud's cash."""
+    if backer.backed and of_pair(economy, backer.name, lab.name) is not None:
+        draw_on_purse(backer, usd)
 
 
 def _walk_away_usd(lab: Lab | Cloud) -> float:
@@ -309,7 +329,7 @@ def _bids(
                 investor.dry_powder_usd, ratio, investor.spec.largest_ticket_share
             )
         else:
-            usd = _strategic_bid(economy.firm(name), ratio)
+            usd = _strategic_bid(economy.firm(name), ratio) + _ticket_usd(economy, lab, name)
         if usd >= 1:
             bids[name] = int(usd)
     return bids

@@ -9,6 +9,7 @@ from ..scenarios.calendar import month_index
 from ..scenarios.schema import Intervention
 from .distress import liquidate
 from .economy import Economy
+from .incidents import announce_agi, follow_incidents, impose_liability, shake_governance
 
 
 def intervene(economy: Economy) -> None:
@@ -26,6 +27,7 @@ def intervene(economy: Economy) -> None:
         if act and (applies or not begins):
             act(economy, event)
         _multiply(economy)
+    follow_incidents(economy)
 
 
 def _announce(economy: Economy, event: Intervention, applies: bool) -> None:
@@ -70,6 +72,9 @@ _BEGIN: Final[dict[str, Act]] = {
     "sentiment_shock": _shock_mood,
     "kill": _kill,
     "keep_alive": _keep_alive,
+    "declare_agi": announce_agi,
+    "governance_shock": shake_governance,
+    "liability": impose_liability,
 }
 _END: Final[dict[str, Act]] = {"sentiment_shock": _calm_mood, "keep_alive": _let_go}
 

@@ -59,6 +59,13 @@ class Lab(Firm):
         self.recurring_usd: deque[int] = deque(maxlen=13)  # services sold, by month
         self.serving_share = 1.0  # of its compute that serves users
         self.cost_cut = 1.0  # of other cost, after cuts in distress
+        self.enterprise_sales_usd = 0.0  # of the month
+        self.revenue_share = 0.0  # of its sales, due to partners
+        self.trust = 1.0  # in its governance: of staff, users and partners
+        self.brand_shift = 0.0  # of its appeal, after a governance shock
+        self.team_share = 1.0  # of its people that have not been hired away
+        self.research_share = 1.0  # of what its training yields with them
+        self.declared_agi = False
         self.main_supplier: dict[str, str] = {}
         # H100e delivered under contract this month by supplier, overall and by workload
         self.supplied: dict[str, dict[str, float]] = {"overall": {}}
@@ -81,6 +88,13 @@ class Lab(Firm):
     def recurring_profit_base_usd(self) -> float:
         """What bidders put a multiple on: annual recurring revenue."""
         return self.arr_usd
+
+    @property
+    def team_value_usd(self) -> float:
+        """Option value of team and name: it grows, and goes with people and trust."""
+        growth = self.market.rules.world.funding.team_value_growth_per_year
+        kept = self.team_share * self.trust
+        return self.spec.team_value_usd * exp(growth * (self.market.month / 12)) * kept
 
     @property
     def gross_margin(self) -> float:
@@ -126,9 +140,11 @@ class Lab(Firm):
         self.unmet_share = 1 - fill
         self.unmet_months = self.unmet_months + 1 if self.unmet_share > 0.02 else 0
         revenue = fill * self.price_index * sum([self.share[s] * units[s] for s in SEGMENTS])
+        sold = fill * self.price_index * units["enterprise"]
+        self.enterprise_sales_usd = sold * self.share["enterprise"]
         market.bill(WORLD, self.name, revenue, "services")
         decay = market.rules.world.technology.capability_decay_per_month
-        effective = training * exp(market.world.efficiency_log)
+        effective = self.research_share * training * exp(market.world.efficiency_log)
         self.training_stock = max(1.0, (1 - decay) * self.training_stock + effective)
 
     def reprice(self) -> None:
@@ -148,6 +164,7 @@ class Lab(Firm):
         return (
             technology.capability_weight * log(self.training_stock)
             + brand
+            + self.brand_shift
             - technology.price_weight * log(self.price_index)
             - technology.unmet_weight * self.unmet_share
         )
@@ -212,7 +229,8 @@ class Lab(Firm):
             )
             funds += expected * exp(min(0.0, market.mood))
         parent = self.parent_funding_usd_per_month()
-        spend = revenue * ahead * (1 - spec.sales_cost_share) + funds / months + parent
+        kept = 1 - spec.sales_cost_share - self.revenue_share
+        spend = revenue * ahead * kept + funds / months + parent
         return (spend + spec.research_spend_usd_per_month) / (1 + spec.other_cost_share)
 
     def committed_h100e(self, workload: str, month: int) -> float:

@@ -6,6 +6,7 @@ from ..market.insolvency import clear_arrears
 from ..market.ledger import WORLD, Account, Bill, Claim
 from ..market.market import no_bills
 from .economy import Economy
+from .firm import Firm
 
 _PAYABLES = int(Account.PAYABLES)  # read for every firm: a plain index is faster
 _BUFFER_SHARE = 0.5  # of its dues that a backed firm keeps at hand
@@ -75,9 +76,14 @@ def fund_from_parents(economy: Economy) -> None:
         firm.purse_usd = min(yearly, firm.purse_usd + yearly / 12)
         need = _BUFFER_SHARE * dues[firm.name] - net[firm.name] - firm.cash_usd
         need += firm.arrears_usd
-        draw = round(max(0.0, min(need, firm.purse_usd)))
-        firm.purse_usd -= draw
-        market.ledger.pay(Bill(WORLD, firm.name, draw, "parent_funding", "parent"))
+        draw_on_purse(firm, need)
+
+
+def draw_on_purse(firm: Firm, need_usd: float) -> None:
+    """The parent pays in what is needed now, as far as the purse goes."""
+    draw = round(max(0.0, min(need_usd, firm.purse_usd)))
+    firm.purse_usd -= draw
+    firm.market.ledger.pay(Bill(WORLD, firm.name, draw, "parent_funding", "parent"))
 
 
 def clear(economy: Economy, name: str) -> int:

@@ -14,7 +14,9 @@ from typing import Any, Final, NamedTuple, TypeVar
 
 from pydantic import ValidationError
 
+from .alliance_checks import alliance_problems
 from .calendar import last_month, month_index
+from .events import STRIKES_LABS
 from .messages import Problem, one_of, path_of, refuse, schema_problems
 from .programme_checks import programme_problems
 from .schema import Chip, Cloud, Contract, Credit, Scenario, Section
@@ -84,6 +86,7 @@ def contradictions(scenario: Scenario) -> Iterator[Problem]:
     yield from _exclusivity(scenario)
     yield from _capacity(scenario)
     yield from _finance(scenario)
+    yield from alliance_problems(scenario)
     yield from _interventions(scenario)
     yield from programme_problems(scenario)
 
@@ -283,7 +286,10 @@ def _finance(scenario: Scenario) -> Iterator[Problem]:
 
 def _interventions(scenario: Scenario) -> Iterator[Problem]:
     firms = [firm.name for firm in scenario.firms]
-    makers = [firm.name for firm in scenario.chipmakers]
+    roles = {
+        "supply_cut": ("a chipmaker", [firm.name for firm in scenario.chipmakers]),
+        **dict.fromkeys(STRIKES_LABS, ("a lab", [firm.name for firm in scenario.labs])),
+    }
     for index, event in enumerate(scenario.interventions):
         here = f"interventions.{index}"
         if not 0 <= month_index(scenario.run, event.month) < scenario.run.months:
@@ -293,8 +299,7 @@ def _interventions(scenario: Scenario) -> Iterator[Problem]:
                 f"a month of the run ({scenario.run.start} to {last_month(scenario.run)})",
             )
         if event.firm is not None:
-            cut = event.kind == "supply_cut"
-            what, known = ("a chipmaker", makers) if cut else ("a firm", firms)
+            what, known = roles.get(event.kind, ("a firm", firms))
             yield from _unknown(f"{here}.firm", event.firm, what, known)
 
 

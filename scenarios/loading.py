@@ -18,7 +18,15 @@ from .messages import Problem, ScenarioError, nearest, refuse, shown
 from .overrides import merge_tables
 from .schema import World
 
-NAMED_LISTS: Final = ("chips", "labs", "clouds", "chipmakers", "investors", "programmes")
+NAMED_LISTS: Final = (
+    "chips",
+    "labs",
+    "clouds",
+    "chipmakers",
+    "investors",
+    "programmes",
+    "alliances",
+)
 OTHER_LISTS: Final = ("contracts", "loans", "stakes", "interventions")
 
 

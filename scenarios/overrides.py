@@ -30,7 +30,7 @@ _READ_ONCE: Final = ("name", "title", "run", "contracts", "loans", "stakes", "in
 # Scenarios known to be valid: each run of a batch would check the same one again. By identity, as
 # to hash one takes as long.
 _CHECKED: Final[WeakValueDictionary[int, Scenario]] = WeakValueDictionary()
-_IDENTITY: Final = ("name", "kind", "group", "maker", "lab", "chip", "line")
+_IDENTITY: Final = ("name", "kind", "group", "maker", "lab", "partner", "chip", "line")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,12 @@
 """What a scenario may say: frozen pydantic models with units in the field names.
 
-`Scenario` is the whole; its parts, which are found here too, are in `world`, `firms`, `deals` and
-`events`.
+`Scenario` is the whole; its parts, which are found here too, are in `world`, `firms`, `deals`,
+`alliances` and `events`.
 """
 
 from __future__ import annotations
 
+from .alliances import Alliance
 from .deals import Contract, Loan, Ramp, Stake
 from .events import Intervention
 from .fields import MONTH, OPENING, Section, Share, Strategy, Workload
@@ -16,6 +17,7 @@ from .world import Bargaining, Credit, Funding, Renters, Run, Segment, World
 __all__ = [
     "MONTH",
     "OPENING",
+    "Alliance",
     "Bargaining",
     "Chip",
     "ChipPreference",
@@ -62,6 +64,7 @@ class Scenario(Section):
     loans: tuple[Loan, ...] = ()
     stakes: tuple[Stake, ...] = ()
     programmes: tuple[Programme, ...] = ()
+    alliances: tuple[Alliance, ...] = ()
     interventions: tuple[Intervention, ...] = ()
 
     @property

@@ -74,6 +74,9 @@ class Technology(Section):
     share_adjustment_per_month: Share = 0.075
     markup: Positive = 1.9  # of price over unit cost of compute, towards which labs move
     price_adjustment_per_month: Share = 0.25
+    agi_hazard_per_year: NonNegative = 0.0  # of labs bound by an AGI clause, at this reference:
+    agi_reference_h100e_months: Positive = 1e6  # of accumulated effective training
+    agi_capability_elasticity: Elasticity = 0.4  # of the hazard to accumulated training
 
 
 class Renters(Section):
@@ -233,6 +236,8 @@ class Funding(Section):
     tranche_from_usd: Usd = 3e9  # larger rounds are paid in tranches
     upfront_share: Share = 0.6
     tranche_months: Annotated[int, Field(ge=1, le=36)] = 8
+    loss_of_face: Share = 0.0  # fall of a partner's share price when its lab fails in public
+    partner_stake_share: Share = 0.10  # holding from which the public sees a partner
 
 
 class World(Section):

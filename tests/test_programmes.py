@@ -532,7 +532,6 @@ def signatures(**lever: float) -> dict[int, int]:
 )
 def test_levers_let_more_programmes_go_ahead(lever: dict[str, float]) -> None:
     """Seeds 1-20 of the small world with a dear chip: the same months up to the signature."""
-
     with_lever = signatures(**lever)
     paired = [with_lever[seed] - signatures()[seed] for seed in with_lever]
     assert np.mean(paired) > 0
