@@ -48,6 +48,7 @@ def account(economy: Economy) -> None:
 
 _REVENUE = frozenset(
     {"services", "compute", "spot_compute", "reserved_compute", "chips", "termination_fee",
+     "waiver_fee",
      "interest"}
 )  # fmt: skip
 _NOT_COST = frozenset({"liquidation", "founding"})

@@ -10,7 +10,7 @@ from __future__ import annotations
 from ..market.contracts import HOURS_PER_MONTH
 from ..market.credit import mean_decline
 from ..market.negotiation import Stance, Tactic, Terms
-from ..scenarios.schema import Bargaining, Scenario
+from ..scenarios.schema import Bargaining, Credit, Scenario
 from .cloud import Cloud
 from .lab import Lab
 from .strategies.negotiation import Hurried
@@ -101,7 +101,7 @@ class Menu:
         if key not in self._seller_terms:
             credit = self.rules.world.credit
             risk = credit.default_probability_per_year[rating]  # type: ignore[index]
-            severity = credit.expected_loss_given_default * (1 - _MITIGATION)
+            severity = loss_severity(credit)
             slopes, covers = [], []
             for terms, years, decay in zip(self.terms, self._years, self._decay, strict=True):
                 loss = min(0.6, risk * severity * years / 2)
@@ -157,10 +157,9 @@ def seller_stance(menu: Menu, cloud: Cloud, lab: Lab, view: PricingView) -> Stan
     stranded.
     """
     market = cloud.market
-    full = max(0.0, min(1.0, (cloud.utilisation - 0.6) / 0.35))
-    empty = 1 - full
+    empty = 1 - _fullness(cloud)
     quote = cloud.pricing_rule.quote(view)
-    relet = _RELETTING * full * quote
+    relet = reletting_price(cloud, quote)
     cost = 0.92 * market.user_cost
     capital = _NEOCLOUD_COST_OF_CAPITAL if cloud.leases else _CLOUD_COST_OF_CAPITAL
     slopes, covers = menu.seller_terms(capital, lab.credit_rating)
@@ -175,6 +174,21 @@ def seller_stance(menu: Menu, cloud: Cloud, lab: Lab, view: PricingView) -> Stan
     asked = min(view.list_price * 0.7, 1.15 * quote)
     opening = max(asked, 1.1 * cost)
     return Stance(tuple(intercepts), slopes, 0.0, opening, cloud.negotiation_rule)
+
+
+def reletting_price(cloud: Cloud, quote: float) -> float:
+    """What a cloud expects for capacity that one lab gives up, $/H100e-hour: less if not full."""
+    return _RELETTING * _fullness(cloud) * quote
+
+
+def loss_severity(credit: Credit) -> float:
+    """Share of what a failed buyer still owed that is lost, after letting its capacity again."""
+    return credit.expected_loss_given_default * (1 - _MITIGATION)
+
+
+def _fullness(cloud: Cloud) -> float:
+    """0 where a cloud has much to let, 1 where it has next to nothing."""
+    return max(0.0, min(1.0, (cloud.utilisation - 0.6) / 0.35))
 
 
 def hurried(tactic: Tactic, runway_months: float) -> Tactic:

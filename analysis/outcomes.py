@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import pandas as pd
 
+from . import contract_outcomes as _contract_outcomes  # noqa: F401 -- registers its outcomes
 from .firm_outcomes import (
     FIRM_COLUMNS,
     SWITCH_COLUMNS,
