@@ -73,7 +73,8 @@ def _deliver_contracts(economy: Economy, cloud: Cloud, month: int) -> None:
     for contract in live:
         if contract.promised_h100e > 0:
             contract.delivered_h100e = contract.promised_h100e * ratio[contract.maker]
-            contract.status = DealStatus.ACTIVE
+            if contract.month_amended is None:
+                contract.status = DealStatus.ACTIVE
             _note_shortfall(economy, contract)
         else:
             contract.delivered_h100e = 0.0

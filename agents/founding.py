@@ -117,6 +117,9 @@ def _open_contracts(economy: Economy) -> None:
             take_or_pay_share=given.take_or_pay_share,
             termination_fee_share=given.termination_fee_share,
             exclusive=given.exclusive,
+            first_refusal=given.first_refusal,
+            delay_exit_months=given.delay_exit_months,
+            price_review_months=given.price_review_months,
         )
         market.book.sign(contract)
         prepaid = round(given.prepaid_usd)

@@ -1,4 +1,4 @@
-"""From a lab's request for offers to a signed contract: shortlist, talks, signing, leaving."""
+"""From a lab's request for offers to a signed contract: shortlist, talks, signing."""
 
 from __future__ import annotations
 
@@ -13,23 +13,21 @@ from ..market.negotiation import Outcome, Stance, Talk
 from .availability import future_mw, megawatts
 from .cloud import Cloud
 from .economy import Economy
+from .first_refusal import Matching, answer, holder_of_right, offer
 from .lab import Lab
-from .leaving import terminate
+from .outside import PRICE_IMPACT, PRICE_SENSITIVITY, RIVAL_MARGIN, Outside
+from .renegotiation import Renegotiations
 from .stances import Menu, buyer_stance, seller_stance
 from .strategies.pricing import PricingView
+from .suppliers import attachment
 
 _SAME_GROUP_ADVANTAGE = 1.0  # in log price: a sibling comes first
-_PRICE_SENSITIVITY = 3.0
 _ESTRANGED_MONTHS = 12  # in which a cloud that was left for a rival is not asked again
 _PAUSE_MONTHS = 2  # from the end of a request's talks to the next request
 _REVIEW_MONTHS = 2  # between new looks at the alternatives to a talk
-_RIVAL_MARGIN = 1.05  # a quote is an asking price; what a rival would settle at is near it
 _SPOT_DISCOUNT = 0.85  # of spot: it can be left any hour
-_PRICE_IMPACT = 0.8  # of a lab's own demand on a spot market as deep as last month's
 _RESERVED_MARGIN = 1.1  # what one-year rentals cost a lab over the posted price
 _NEVER_WAIT_BELOW = 0.6  # of the wanted volume a cloud must be able to deliver
-_WORTH_LEAVING = 0.90  # of what a contract still costs: leaving has to cost less
-_LASTING_TIE = 0.7  # to the main supplier, between contracts too
 
 
 @dataclass(slots=True, eq=False)
@@ -52,6 +50,7 @@ class Request:
     month: int
     renewal: bool
     talks: list[Negotiation] = field(default_factory=list)
+    matching: Matching | None = None  # a package that an incumbent may match
 
 
 class Procurement:
@@ -62,6 +61,7 @@ class Procurement:
         self.requests: dict[tuple[str, str], Request] = {}
         self.paused: dict[tuple[str, str], int] = {}
         self.left: dict[tuple[str, str], tuple[str, int]] = {}  # cloud left, and until when
+        self.renegotiations = Renegotiations()
         self._capacity: dict[str, dict[str, tuple[str, float]]] = {}
         self._menu: Menu | None = None
         self._spot_depth: dict[str, float] = {}
@@ -74,9 +74,15 @@ class Procurement:
         """Plan, ask, talk, sign and leave (phase 4 of the month)."""
         market = economy.market
         self._look_around(economy)
+        self.renegotiations.drop_the_dead(economy)
+        outside = Outside(self._quotes, self._available, self._spot_depth)
         for lab in economy.living_labs():
             lab.plan()
-            self._consider_leaving(economy, lab)
+            for freed in self.renegotiations.review(economy, lab, outside):
+                key = lab.name, freed.workload
+                self.paused.pop(key, None)
+                if freed.left is not None:
+                    self.left[key] = freed.left, market.month + _ESTRANGED_MONTHS
             for workload in WORKLOADS:
                 key = lab.name, workload
                 if key not in self.requests and self.paused.get(key, -1) <= market.month:
@@ -126,6 +132,7 @@ class Procurement:
             self.requests[lab.name, workload] = request
             return
         self.paused[lab.name, workload] = month + 3
+        self.renegotiations.note(lab.name, workload, 0.0)
         market.event(
             "offer_refused",
             lab.name,
@@ -143,7 +150,7 @@ class Procurement:
         market = economy.market
         rules = market.rules.world.bargaining
         bound = lab.exclusive_cloud(workload)
-        ties = _attachment(economy, lab)
+        ties = attachment(economy, lab)
         former, until = self.left.get((lab.name, workload), ("", 0))
         scored = []
         for quote, cloud in self._quotes[workload]:
@@ -156,15 +163,15 @@ class Procurement:
             maker, available = self._available(cloud, workload)
             if available < min(wanted, 50.0):
                 continue
-            utility = -_PRICE_SENSITIVITY * log(max(0.01, quote))
+            utility = -PRICE_SENSITIVITY * log(max(0.01, quote))
             utility += 0.7 * log(min(1.0, available / wanted))
             bonus = rules.incumbent_advantage * ties.get(cloud.group, 0.0)
             bonus += _SAME_GROUP_ADVANTAGE * (cloud.group == lab.group)
-            utility += _PRICE_SENSITIVITY * bonus
+            utility += PRICE_SENSITIVITY * bonus
             # the extreme-value draw makes the choice a logit
             utility += (
                 rules.choice_noise
-                * _PRICE_SENSITIVITY
+                * PRICE_SENSITIVITY
                 * market.draws.gumbel("shortlist", lab.name, cloud.name, market.month, workload)
             )
             scored.append((-utility, cloud.name, maker, min(wanted, available)))
@@ -195,7 +202,7 @@ class Procurement:
         """
         market = economy.market
         book = market.rental[workload]
-        crowding = (1 + lab.target[workload] / self._spot_depth[workload]) ** _PRICE_IMPACT
+        crowding = (1 + lab.target[workload] / self._spot_depth[workload]) ** PRICE_IMPACT
         prices: list[tuple[float, Cloud | None]] = [
             (_SPOT_DISCOUNT * book.spot_price * crowding, None),
             (_RESERVED_MARGIN * book.contract_price, None),
@@ -206,7 +213,7 @@ class Procurement:
         if lab.exclusive_cloud(workload) is None:
             enough = _NEVER_WAIT_BELOW * lab.target[workload]
             able = (
-                (_RIVAL_MARGIN * quote, rival)
+                (RIVAL_MARGIN * quote, rival)
                 for quote, rival in self._quotes[workload]  # cheapest first
                 if rival.spec.sells and self._available(rival, workload)[1] > enough
             )
@@ -242,6 +249,9 @@ class Procurement:
         market = economy.market
         rules = market.rules.world.bargaining
         lab = economy.labs[request.lab]
+        if request.matching is not None:
+            self._conclude(economy, request)
+            return
         signed: list[Negotiation] = []
         months = market.month - request.month
         review = months > 0 and months % _REVIEW_MONTHS == 0
@@ -259,7 +269,7 @@ class Procurement:
             elif outcome is not None:
                 self._refuse(economy, request, negotiation, str(outcome))
         if signed:
-            ties = _attachment(economy, lab)
+            ties = attachment(economy, lab)
             advantage = rules.incumbent_advantage
 
             def cost(n: Negotiation) -> tuple[float, str]:
@@ -273,10 +283,45 @@ class Procurement:
             for negotiation in list(request.talks):
                 if negotiation is not best:
                     self._refuse(economy, request, negotiation, "LOST")
+            right = holder_of_right(economy, lab.name, request.workload, best.cloud)
+            if right is not None:
+                assert best.talk.package is not None
+                request.matching = offer(
+                    economy, right, best.cloud, best.talk.package, best.h100e, request.month
+                )
+                return
             self._sign(economy, request, best)
         if signed or not request.talks:
-            del self.requests[request.lab, request.workload]
-            self.paused[request.lab, request.workload] = market.month + _PAUSE_MONTHS
+            self._close(request, market.month, best.h100e / request.h100e if signed else 0.0)
+
+    def _conclude(self, economy: Economy, request: Request) -> None:
+        """The incumbent answers: it gets the contract on the rival's terms, or the rival does."""
+        matching, rival = request.matching, request.talks[0]
+        assert matching is not None
+        lab, incumbent = economy.labs[request.lab], economy.clouds[matching.incumbent]
+        stance, maker, h100e = None, "", 0.0
+        if lab.alive and incumbent.alive and not incumbent.frozen:
+            stance = self._stances(lab, incumbent, request.workload, [(1.0, None)])[1]
+            maker, h100e = self._available(incumbent, request.workload)
+        rival_trades = economy.clouds[rival.cloud].alive and not economy.clouds[rival.cloud].frozen
+        if lab.frozen or not rival_trades:
+            matching.lapse(economy)
+            self._refuse(economy, request, rival, "WITHDRAWN")
+        elif answer(economy, matching, stance, h100e):
+            self._refuse(economy, request, rival, "LOST")
+            self._sign(
+                economy, request, Negotiation(rival.talk, incumbent.name, maker, rival.h100e)
+            )
+        else:
+            self._sign(economy, request, rival)
+        self._close(request, economy.market.month, 0.0)
+
+    def _close(self, request: Request, month: int, covered: float) -> None:
+        """The talks of a request are over; the next waits a while."""
+        key = request.lab, request.workload
+        del self.requests[key]
+        self.paused[key] = month + _PAUSE_MONTHS
+        self.renegotiations.note(*key, covered)
 
     def _refuse(
         self, economy: Economy, request: Request, negotiation: Negotiation, outcome: str
@@ -351,6 +396,9 @@ class Procurement:
             take_or_pay_share=terms.take_or_pay_share,
             termination_fee_share=terms.termination_fee_share,
             exclusive=terms.exclusive,
+            first_refusal=rules.first_refusal,
+            delay_exit_months=rules.delay_exit_months,
+            price_review_months=rules.price_review_months,
             renewal=renewal and request.renewal,
             rounds=talk.round,
             buyer_reservation_usd=talk.buyer_reservation_price,
@@ -393,55 +441,3 @@ class Procurement:
             buyer_reservation_usd=talk.buyer_reservation_price,
             seller_reservation_usd=talk.seller_reservation_price,
         )
-
-    # -- leaving ------------------------------------------------------------------------------
-
-    def _consider_leaving(self, economy: Economy, lab: Lab) -> None:
-        """End a contract early where a rival's price pays for the fee and the move."""
-        market = economy.market
-        if lab.frozen or market.month == 0:
-            return
-        rules = market.rules.world.bargaining
-        spare = 0.5 * lab.cash_usd
-        month = market.month
-        for contract in market.book.by_lab.get(lab.name, ()):
-            fee_share = contract.termination_fee_share
-            if fee_share >= _WORTH_LEAVING or contract.end - month < 6 or contract.start > month:
-                continue
-            hours = contract.remaining_h100e_hours(month)
-            remaining = contract.price_usd_per_h100e_hour * hours
-            fee = fee_share * remaining
-            if remaining <= 0 or fee >= spare:
-                continue
-            outside = self._rival_quote(contract)
-            moving = rules.switching_cost_months * contract.h100e * HOURS_PER_MONTH * outside
-            if outside * hours + fee + moving < _WORTH_LEAVING * remaining:
-                terminate(economy, contract, round(fee), "price")
-                key = lab.name, contract.workload
-                self.paused.pop(key, None)
-                self.left[key] = contract.cloud, month + _ESTRANGED_MONTHS
-                return
-
-    def _rival_quote(self, contract: ComputeContract) -> float:
-        """What the cheapest other cloud with free capacity asks, $/H100e-hour."""
-        enough = 0.5 * contract.h100e
-        for quote, cloud in self._quotes[contract.workload]:
-            if cloud.name == contract.cloud or not cloud.spec.sells:
-                continue
-            if cloud.pool[contract.workload] >= enough:
-                return quote
-        return float("inf")
-
-
-def _attachment(economy: Economy, lab: Lab) -> dict[str, float]:
-    """Shares of the lab's contracted capacity by group: software and data sit with suppliers."""
-    held: dict[str, float] = {}
-    for contract in economy.market.book.by_lab.get(lab.name, ()):
-        group = economy.clouds[contract.cloud].group
-        held[group] = held.get(group, 0.0) + contract.delivered_h100e
-    total = sum(held.values())
-    ties = {g: h / total for g, h in held.items()} if total > 0 else {}
-    main = lab.main_supplier.get("overall")
-    if main is not None:  # what is built for a supplier outlasts a contract
-        ties[main] = max(_LASTING_TIE, ties.get(main, 0.0))
-    return ties

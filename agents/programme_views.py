@@ -22,7 +22,7 @@ from .stances import (
     buyer_tastes,
     cost_of_capital,
     moving_years,
-    reletting_usd,
+    reletting_price,
 )
 
 _GROWTH_MEMORY_MONTHS = 24.0  # over which the growth that a lab expects dies away
@@ -119,7 +119,7 @@ class Assessment:
             cost_of_capital=cost_of_capital(cloud),
             exposure=min(1.0, at_risk / max(1e-9, cloud.used_mw + mw)),
             loan_rate=self.asked_rate() if letter is None else letter,
-            rent_usd=reletting_usd(cloud, cloud.pricing_rule.quote(view)),
+            rent_usd=reletting_price(cloud, cloud.pricing_rule.quote(view)),
             versatile_cost_usd=OWN_COST_SHARE * market.user_cost,
             wear=mean_decline(wear, plant.term_years),
             density=kw / max(1e-9, cloud.chip_kw_per_h100e()),

@@ -254,6 +254,7 @@ def contract_columns(economy: Economy) -> list[list[Any]]:
 
 def _compute_row(c: ComputeContract) -> dict[str, Any]:
     buyer, seller = c.buyer_reservation_usd, c.seller_reservation_usd
+    signed = c.as_signed()  # amendments have rows of their own
     return {
         "contract_id": c.contract_id,
         "kind": "compute",
@@ -266,19 +267,23 @@ def _compute_row(c: ComputeContract) -> dict[str, Any]:
         "month_opened": c.opened,
         "month_signed": c.signed,
         "month_start": c.start,
-        "month_end": c.end,
+        "month_end": signed.end,
         "month_ended": c.ended,
+        "month_amended": c.month_amended,
         "binding": True,
-        "exclusive": c.exclusive,
+        "exclusive": signed.exclusive,
+        "first_refusal": c.first_refusal,
         "renewal": c.renewal,
-        "h100e": c.h100e,
+        "h100e": signed.h100e,
         "mw": c.mw,
-        "price_usd": c.price_usd_per_h100e_hour,
-        "amount_usd": round(c.remaining_usd(c.start)),
-        "term_months": c.end - c.start,
+        "price_usd": signed.price_usd_per_h100e_hour,
+        "amount_usd": signed.amount_usd,
+        "term_months": signed.end - c.start,
         "prepaid_share": c.prepaid_share,
         "take_or_pay_share": c.take_or_pay_share,
         "termination_fee_share": c.termination_fee_share,
+        "delay_exit_months": c.delay_exit_months,
+        "price_review_months": c.price_review_months,
         "buyer_reservation_usd": buyer,
         "seller_reservation_usd": seller,
         "gap_usd": None if buyer is None or seller is None else buyer - seller,

@@ -10,7 +10,7 @@ from __future__ import annotations
 from ..market.contracts import HOURS_PER_MONTH
 from ..market.credit import mean_decline
 from ..market.negotiation import Stance, Tactic, Terms
-from ..scenarios.schema import Bargaining, Scenario
+from ..scenarios.schema import Bargaining, Credit, Scenario
 from .cloud import Cloud
 from .lab import Lab
 from .strategies.negotiation import Hurried
@@ -102,7 +102,7 @@ class Menu:
         if key not in self._seller_terms:
             credit = self.rules.world.credit
             risk = credit.default_probability_per_year[rating]  # type: ignore[index]
-            severity = credit.expected_loss_given_default * (1 - MITIGATION)
+            severity = loss_severity(credit)
             slopes, covers = [], []
             for terms, years, decay in zip(self.terms, self._years, self._decay, strict=True):
                 loss = min(0.6, risk * severity * years / 2)
@@ -171,7 +171,7 @@ def fullness(cloud: Cloud) -> float:
     return max(0.0, min(1.0, (cloud.utilisation - 0.6) / 0.35))
 
 
-def reletting_usd(cloud: Cloud, quote: float) -> float:
+def reletting_price(cloud: Cloud, quote: float) -> float:
     """What capacity fetches from others, weighted by how full the cloud is, $/H100e-hour."""
     return _RELETTING * fullness(cloud) * quote
 
@@ -185,7 +185,7 @@ def seller_stance(menu: Menu, cloud: Cloud, lab: Lab, view: PricingView) -> Stan
     market = cloud.market
     empty = 1 - fullness(cloud)
     quote = cloud.pricing_rule.quote(view)
-    relet = reletting_usd(cloud, quote)
+    relet = reletting_price(cloud, quote)
     cost = OWN_COST_SHARE * market.user_cost
     slopes, covers = menu.seller_terms(cost_of_capital(cloud), lab.credit_rating)
     running = cloud.running_cost_usd / (cloud.h100e * HOURS_PER_MONTH) if cloud.h100e > 0 else 0.0
@@ -199,6 +199,11 @@ def seller_stance(menu: Menu, cloud: Cloud, lab: Lab, view: PricingView) -> Stan
     asked = min(view.list_price * 0.7, 1.15 * quote)
     opening = max(asked, 1.1 * cost)
     return Stance(tuple(intercepts), slopes, 0.0, opening, cloud.negotiation_rule)
+
+
+def loss_severity(credit: Credit) -> float:
+    """Share of what a failed buyer still owed that is lost, after letting its capacity again."""
+    return credit.expected_loss_given_default * (1 - MITIGATION)
 
 
 def hurried(tactic: Tactic, runway_months: float) -> Tactic:

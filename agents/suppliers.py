@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections import defaultdict
 
+from ..market.contracts import ComputeContract
 from ..market.market import WORKLOADS
 from .economy import Economy
 from .lab import Lab
 
 _SWITCH_MONTHS = 3  # in a row with another supplier ahead
+_LASTING_TIE = 0.7  # to the main supplier, between contracts too
+_WAIVED_MONTHS = 12  # in which a move counts as the end of exclusivity: it takes that long to sign
+_ENDED_MONTHS = 6
 _MAJORITY = ("overall", *WORKLOADS)
 
 
@@ -33,6 +37,20 @@ def supplier_shares(economy: Economy, lab: Lab) -> dict[str, dict[str, float]]:
             shares[contract.workload][group] += h100e
             shares["chip"][contract.maker] += h100e
     return shares
+
+
+def attachment(economy: Economy, lab: Lab) -> dict[str, float]:
+    """Shares of the lab's contracted capacity by group: software and data sit with suppliers."""
+    held: dict[str, float] = {}
+    for contract in economy.market.book.by_lab.get(lab.name, ()):
+        group = economy.clouds[contract.cloud].group
+        held[group] = held.get(group, 0.0) + contract.delivered_h100e
+    total = sum(held.values())
+    ties = {g: h / total for g, h in held.items()} if total > 0 else {}
+    main = lab.main_supplier.get("overall")
+    if main is not None:  # what is built for a supplier outlasts a contract
+        ties[main] = max(_LASTING_TIE, ties.get(main, 0.0))
+    return ties
 
 
 def _follow(economy: Economy, lab: Lab, what: str, shares: dict[str, float]) -> None:
@@ -88,11 +106,18 @@ def _why(economy: Economy, lab: Lab, old: str, new: str) -> tuple[str, bool]:
         group = economy.clouds[contract.cloud].group
         if group in (old, new):
             prices[group == new].append(contract.price_usd_per_h100e_hour)
-    if any(c.exclusive and c.lab == lab.name for c in market.book.compute if c.ended is not None
-           and market.month - c.ended <= 6):  # fmt: skip
+    if any(c.lab == lab.name and _freed(c, market.month) for c in market.book.compute):
         return "exclusivity end", False
     if prices[True] and prices[False] and min(prices[True]) < 0.95 * min(prices[False]):
         return "price", False
     if not prices[False]:
         return "price", False
     return "capacity", False
+
+
+def _freed(contract: ComputeContract, month: int) -> bool:
+    """Whether exclusivity under a contract ended lately, by its term, by leaving or by a waiver."""
+    if contract.exclusive:
+        return contract.ended is not None and month - contract.ended <= _ENDED_MONTHS
+    waived = contract.signed_terms is not None and contract.signed_terms.exclusive
+    return waived and month - contract.month_waived <= _WAIVED_MONTHS

@@ -11,7 +11,11 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import pandas as pd
 
-from . import alliance_outcomes, programme_outcomes  # noqa: F401 (they enter their outcomes)
+from . import (  # noqa: F401 (each enters its outcomes)
+    alliance_outcomes,
+    contract_outcomes,
+    programme_outcomes,
+)
 from .firm_outcomes import (
     FIRM_COLUMNS,
     SWITCH_COLUMNS,

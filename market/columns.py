@@ -109,16 +109,18 @@ FIRMS: Final[Columns] = (
 )
 
 CONTRACTS: Final[Columns] = (
-    # kind: compute, chip_order, equity, loan; chip: the maker, as families go by maker
+    # kind: compute, chip_order, equity, loan, amendment; chip: the maker, as families go by maker
     *_of("str", "contract_id", "kind", "buyer", "seller", "status", "outcome", "workload", "chip"),
     *_of("int", "month_opened", "month_signed", "month_start", "month_end", "month_ended"),
-    *_of("bool", "binding", "exclusive", "renewal"),
+    *_of("int", "month_amended"),
+    *_of("bool", "binding", "exclusive", "first_refusal", "renewal"),
     *_of("float", "h100e", "units", "mw"),
     # per H100e-hour; per H100e of chips; pre-money of a round; rate per year of a loan
     *_of("float", "price_usd"),
     *_of("int", "amount_usd"),  # headline value over the term, round size, principal
     *_of("int", "term_months"),
     *_of("float", "prepaid_share", "take_or_pay_share", "termination_fee_share"),
+    *_of("int", "delay_exit_months", "price_review_months"),
     *_of("float", "buyer_reservation_usd", "seller_reservation_usd", "gap_usd"),
     *_of("int", "rounds"),
     *_of("str", "reason"),

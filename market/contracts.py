@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Final
+from typing import Final, NamedTuple
 
 HOURS_PER_MONTH: Final = 730.0
 _MONTHS_IN_QUARTER: Final = 3
@@ -25,6 +25,16 @@ class DealStatus(StrEnum):
     ENDED = "ENDED"
     LAPSED = "LAPSED"
     DEFAULTED = "DEFAULTED"
+
+
+class SignedTerms(NamedTuple):
+    """What an amendment can change of a compute contract, as it was signed."""
+
+    h100e: float
+    price_usd_per_h100e_hour: float
+    end: int
+    exclusive: bool
+    amount_usd: int  # price over the term
 
 
 @dataclass(slots=True, eq=False)
@@ -49,6 +59,9 @@ class ComputeContract:
     take_or_pay_share: float = 1.0
     termination_fee_share: float = 0.7
     exclusive: bool = False
+    first_refusal: bool = False  # the cloud may match what a rival offers the lab
+    delay_exit_months: int = 0  # short months in a row after which leaving is free; 0: never
+    price_review_months: int = 0  # every so many either side may ask for the market; 0: never
     renewal: bool = False
     rounds: int = 0
     buyer_reservation_usd: float | None = None
@@ -59,10 +72,23 @@ class ComputeContract:
     delivered_h100e: float = 0.0  # this month
     promised_h100e: float = 0.0  # this month
     short_months: int = 0  # months in a row with less than promised
+    month_amended: int | None = None  # of the last amendment
+    month_waived: int = -1  # of the end of exclusivity by a waiver
+    signed_terms: SignedTerms | None = None  # where an amendment changed them
     full_from: int = field(init=False)  # first month at full ramp
 
     def __post_init__(self) -> None:
         self.full_from = self.start + self.ramp_months - 1
+
+    def as_signed(self) -> SignedTerms:
+        """The terms of signing, whatever was amended since."""
+        return self.signed_terms or SignedTerms(
+            self.h100e,
+            self.price_usd_per_h100e_hour,
+            self.end,
+            self.exclusive,
+            round(self.remaining_usd(self.start)),
+        )
 
     def h100e_at(self, month: int) -> float:
         """Capacity promised in a month: zero before the start and from the end on."""
@@ -195,6 +221,14 @@ class ContractBook:
         self.compute.append(contract)
         self.by_lab.setdefault(contract.lab, []).append(contract)
         self.by_cloud.setdefault(contract.cloud, []).append(contract)
+
+    def amend(self, contract: ComputeContract, month: int, **terms: float | bool) -> None:
+        """Change terms of a live contract, which stays on the books as AMENDED."""
+        self.changes += 1
+        contract.signed_terms = contract.as_signed()
+        for name, value in terms.items():
+            setattr(contract, name, value)
+        contract.month_amended, contract.status = month, DealStatus.AMENDED
 
     def end(
         self, contract: ComputeContract, month: int, status: DealStatus, reason: str = ""

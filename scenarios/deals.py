@@ -31,6 +31,11 @@ class Contract(Section):
     take_or_pay_share: Share = 0.8
     termination_fee_share: Share = 0.7
     exclusive: bool = False
+    first_refusal: bool = False  # the cloud may match a rival's offer within a month
+    # short or late months in a row after which the lab may leave for nothing; 0: no such right
+    delay_exit_months: Annotated[int, Field(ge=0, le=120)] = 0
+    # every so many months either side may ask for the market price; 0: no such right
+    price_review_months: Annotated[int, Field(ge=0, le=120)] = 0
 
 
 class Loan(Section):

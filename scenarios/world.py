@@ -166,6 +166,13 @@ class Bargaining(Section):
     price_decay_expected_per_year: NonNegative = 0.28
     ramp_months: Annotated[int, Field(ge=1, le=36)] = 6
     delivery_horizon_months: Annotated[int, Field(ge=1, le=36)] = 12  # capacity sold ahead
+    first_refusal: bool = False  # of new contracts: none is known before a waiver brings it
+    # new contracts: leave for nothing after that many short months; 3-6 in practice; 0: never
+    delay_exit_months: Annotated[int, Field(ge=0, le=120)] = 6
+    # new contracts: market price every so many months; 0: never, as fixed prices are the rule
+    price_review_months: Annotated[int, Field(ge=0, le=120)] = 0
+    allow_waivers: bool = True  # exclusivity may be bought off
+    allow_amendments: bool = True  # price and volume may be renegotiated
 
 
 class Power(Section):

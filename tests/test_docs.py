@@ -17,6 +17,7 @@ ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = [
     "README.md", "CHANGELOG.md",
     "docs/experiments.md", "docs/model.md", "docs/sensitivity.md", "docs/tables.md",
+    "docs/mechanisms/renegotiation.md",
 ]  # fmt: skip
 FOLDERS = (
     "agents", "analysis", "benchmarks", "docs", "experiments", "market", "scenarios", "tests"

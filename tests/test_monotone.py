@@ -86,8 +86,9 @@ class TestEnsembles:
         assert interval("labs_out_of_cash", "crash", world=FRONTIER, seeds=FEW)[0] > 0
 
     def test_higher_termination_fees_lower_switches(self) -> None:
-        # two labs hardly switch at all: the large scenario again
-        assert interval("switches", "high fees", "low fees", FRONTIER, FEW)[1] < 0
+        # two labs hardly switch at all: the large scenario again. Labs that could leave for little
+        # are offered better prices instead, so the effect takes all seeds to show
+        assert interval("switches", "high fees", "low fees", FRONTIER)[1] < 0
 
 
 class TestOneNegotiation:
