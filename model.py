@@ -29,6 +29,7 @@ from .agents.procurement import Procurement
 from .agents.reporting import measure
 from .agents.service import ask_users, serve_users
 from .agents.settlement import settle
+from .agents.subletting import share_compute
 from .agents.suppliers import follow_suppliers
 from .agents.upkeep import keep_books, maintain_plant
 from .market.columns import TABLES
@@ -128,6 +129,7 @@ class ComputeMarket(mesa.Model):
         units = ask_users(economy)
         serve_contracts(economy)
         self.procurement.trade(economy)
+        share_compute(economy)
         rent(economy)
         # 5 service
         bill_contracts(economy)

@@ -47,12 +47,12 @@ def account(economy: Economy) -> None:
 
 
 _REVENUE = frozenset(
-    {"services", "compute", "spot_compute", "reserved_compute", "chips", "termination_fee",
-     "interest"}
+    {"services", "compute", "spot_compute", "sublet_compute", "reserved_compute", "chips",
+     "termination_fee", "interest"}
 )  # fmt: skip
 _NOT_COST = frozenset({"liquidation", "founding"})
 _COST_OF_SALES = frozenset(
-    {"compute", "spot_compute", "power", "operations", "lease", "depreciation", "foundry"}
+    {"compute", "spot_compute", "sublet_compute", "power", "operations", "lease", "depreciation", "foundry"}
 )
 
 
