@@ -52,7 +52,16 @@ _REVENUE = frozenset(
 )  # fmt: skip
 _NOT_COST = frozenset({"liquidation", "founding"})
 _COST_OF_SALES = frozenset(
-    {"compute", "spot_compute", "sublet_compute", "power", "operations", "lease", "depreciation", "foundry"}
+    {
+        "compute",
+        "spot_compute",
+        "sublet_compute",
+        "power",
+        "operations",
+        "lease",
+        "depreciation",
+        "foundry",
+    }
 )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from math import exp
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..market.contracts import HOURS_PER_MONTH
 from ..market.world import SEGMENTS
@@ -90,7 +90,7 @@ def review_request(lab: Lab, workload: str, wanted: float) -> float:
             "commitment cap": f"take-or-pay of ${view.commitments_usd / 1e9:,.2f}B stands against "
             f"${(view.expected_revenue_usd + view.funds_usd) / 1e9:,.2f}B of cash and a year's "
             "expected revenue",
-            "runway floor": f"${view.funds_usd / 1e9:,.2f}B has to last for the floor at an outflow "
+            "runway floor": f"${view.funds_usd / 1e9:,.2f}B must last for the floor at an outflow "
             f"of ${view.outflow_usd / 1e6:,.0f}M a month to come",
         }[limit]
         _tell(
@@ -103,7 +103,7 @@ def review_request(lab: Lab, workload: str, wanted: float) -> float:
     return allowed
 
 
-def _tell(lab: Lab, workload: str, limit: str, text: str, **details: float) -> None:
+def _tell(lab: Lab, workload: str, limit: str, text: str, **details: Any) -> None:
     """Record a refusal once, and again when it still stands a year later."""
     month = lab.market.month
     key = f"{workload} {limit == 'hurdle'}"

@@ -14,10 +14,10 @@ from ..market.market import WORKLOADS, Market
 from ..market.negotiation import Tactic
 from ..market.world import SEGMENTS
 from ..scenarios import schema
-from .finance import FinanceView, finance_view, review_request, review_training
+from .finance import finance_view, review_request, review_training
 from .firm import Firm
 from .strategies import make
-from .strategies.finance import Finance
+from .strategies.finance import Finance, FinanceView
 from .strategies.financing import Financing
 from .strategies.procurement import Allocation, Procurement, ProcurementView
 
@@ -81,7 +81,7 @@ class Lab(Firm):
         self._committed: tuple[dict[str, float], float] = ({}, 0.0)
 
     def follow(self, spec: schema.Firm) -> None:
-        """Take the entry in force; an office hired meanwhile stays until the entry's own changes."""
+        """Take the entry in force; an office hired since stays until the entry's own changes."""
         before = self.spec.finance
         super().follow(spec)
         if self.spec.finance != before:

@@ -282,6 +282,7 @@ def _finance(scenario: Scenario) -> Iterator[Problem]:
 def _interventions(scenario: Scenario) -> Iterator[Problem]:
     firms = [firm.name for firm in scenario.firms]
     makers = [firm.name for firm in scenario.chipmakers]
+    labs = [firm.name for firm in scenario.labs]
     for index, event in enumerate(scenario.interventions):
         here = f"interventions.{index}"
         if not 0 <= month_index(scenario.run, event.month) < scenario.run.months:
@@ -291,9 +292,14 @@ def _interventions(scenario: Scenario) -> Iterator[Problem]:
                 f"a month of the run ({scenario.run.start} to {last_month(scenario.run)})",
             )
         if event.firm is not None:
-            cut = event.kind == "supply_cut"
-            what, known = ("a chipmaker", makers) if cut else ("a firm", firms)
+            of_kind = {
+                "supply_cut": ("a chipmaker", makers),
+                "hire_finance_office": ("a lab", labs),
+            }
+            what, known = of_kind.get(event.kind, ("a firm", firms))
             yield from _unknown(f"{here}.firm", event.firm, what, known)
+        if event.rival is not None:
+            yield from _unknown(f"{here}.rival", event.rival, "a lab", labs)
 
 
 def check(scenario: Scenario, source: str) -> Scenario:

@@ -123,6 +123,12 @@ def unknown_strategies(scenario: Scenario) -> list[str]:
                 make(role, decision, getattr(firm, decision))
             except StrategyError as error:
                 problems.append(f"{role}.{firm.name}.{decision}: {error}")
+    for index, event in enumerate(scenario.interventions):
+        if event.office is not None:
+            try:
+                make("labs", "finance", event.office)
+            except StrategyError as error:
+                problems.append(f"interventions.{index}.office: {error}")
     return problems
 
 

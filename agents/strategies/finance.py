@@ -1,4 +1,4 @@
-"""How strictly a lab's money is watched: what compute must earn, what may be committed, what is let.
+"""How strictly a lab's money is watched: what compute must earn, may be committed, and is let.
 
 An H100e of training is worth what its last unit earns. With gross profit G a month for one log
 point of capability, a stock of training that decays at d and is kept growing at g, shares of users
@@ -8,7 +8,7 @@ month over its cost c is
     G / (c x) * (d + g) / (d + r) * k / (k + r)
 
 at x H100e of training, so it falls in x. A finance office buys while that is at least 1, and lets
-what it has while rent pays more (net present value rule, Dean 1951; capital is rationed by a hurdle).
+what it has while rent pays more (net present value rule, Dean 1951).
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ from typing import NamedTuple, Protocol
 from ...market.negotiation import Tactic
 from .negotiation import Tough
 from .parameters import parameter
-
 
 _LEAST_RATE = 1e-6  # a month: a return of nothing at all still has a present value
 
@@ -116,7 +115,7 @@ class FinanceOffice:
         0.25, 0, 3, "per year", "return that compute beyond users' needs must earn"
     )
     protected_training_share: float = parameter(
-        0.5, 0, 1, "share", "of the training the lab wants that is never cut: its place in the race"
+        0.3, 0, 1, "share", "of the training the lab wants that is never cut: its place in the race"
     )
     commitment_cap: float = parameter(
         1.0, 0, 100, "", "take-or-pay over a year's expected revenue plus cash, at most"

@@ -9,7 +9,9 @@ from typing import NamedTuple, Protocol
 from ...scenarios.schema import Funding
 from .parameters import parameter
 
-_LEAST_MARGIN = 0.05  # below, a multiple of revenue means nothing: the name and team carry the price
+_LEAST_MARGIN = (
+    0.05  # below, a multiple of revenue means nothing: the name and team carry the price
+)
 _BURN_MULTIPLES = (0.25, 6.0)  # beyond either end nobody pays more, or less
 
 
