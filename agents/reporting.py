@@ -56,7 +56,7 @@ def _row(economy: Economy, firm: Firm, month: int, date: str, total: int) -> tup
             firm.price_index,
             firm.let["training"] + firm.lent["training"],
             firm.let["inference"] + firm.lent["inference"],
-            firm.compute_per_unit,
+            firm.compute_per_unit if firm.alive else None,
         )
         suppliers = _suppliers(firm)
         arr = round(firm.arr_usd) if firm.alive else 0

@@ -10,6 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from .firm_finance import FINANCE_COLUMNS, finance_columns
+
 if TYPE_CHECKING:
     from ..scenario import Scenario
 
@@ -35,6 +37,7 @@ FIRM_COLUMNS: Final = (  # of `firm_outcomes`, with their kinds
     ("funds_raised_usd", "int"),
     ("minimum_cash_usd", "float"),
     ("final_arr_usd", "float"),
+    *FINANCE_COLUMNS,
 )
 
 
@@ -108,6 +111,7 @@ def firm_outcomes(tables: Tables, scenario: Scenario) -> pd.DataFrame:
             "funds_raised_usd": raised,
             "minimum_cash_usd": np.where(np.isfinite(lowest_cash), lowest_cash, np.nan),
             "final_arr_usd": final_arr,
+            **finance_columns(size, at, table, named, events),
         }
     )
 
