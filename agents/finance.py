@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..market.contracts import HOURS_PER_MONTH
 from ..market.world import SEGMENTS
-from .strategies.finance import FinanceView
+from .strategies.finance import FinanceView, RequestView
 
 if TYPE_CHECKING:
     from .lab import Lab
@@ -81,10 +81,16 @@ def review_request(lab: Lab, workload: str, wanted: float) -> float:
     """How much of a request the office lets pass, H100e of the workload."""
     view = lab.finances
     assert view is not None  # plans are made before requests
+    held = lab.committed_h100e("inference", lab.market.month + lab.procurement_rule.horizon_months)
+    needed = before = 0.0
     net = view.h100e_usd
-    if workload == "inference":  # what users ask for pays for itself, or counts with its loss
-        net -= lab.price_index * HOURS_PER_MONTH / lab.compute_per_unit
-    allowed, limit = lab.finance_rule.allowed_h100e(view, wanted, net)
+    if workload == "inference":
+        needed = max(0.0, 1.05 * lab.need_h100e - held)
+        net -= lab.price_index * HOURS_PER_MONTH / lab.compute_per_unit  # what serving earns
+    else:  # users come first
+        before = max(0.0, lab.target["inference"] - held) * view.new_commitment_usd
+    request = RequestView(wanted, needed, net, before)
+    allowed, limit = lab.finance_rule.allowed_h100e(view, request)
     if limit:
         why = {
             "commitment cap": f"take-or-pay of ${view.commitments_usd / 1e9:,.2f}B stands against "

@@ -166,7 +166,7 @@ class Lab(Firm):
         training -= diverted
         fill = min(1.0, inference / self.need_h100e) if self.need_h100e > 0 else 1.0
         training += max(0.0, inference - 1.1 * self.need_h100e)  # spare capacity trains
-        total = inference + training
+        total = inference + training + self._let_h100e()
         self.serving_share = min(1.0, inference / total) if total > 0 else 1.0
         self.unmet_share = 1 - fill
         self.unmet_months = self.unmet_months + 1 if self.unmet_share > 0.02 else 0
@@ -175,6 +175,11 @@ class Lab(Firm):
         decay = market.rules.world.technology.capability_decay_per_month
         effective = training * exp(market.world.efficiency_log)
         self.training_stock = max(1.0, (1 - decay) * self.training_stock + effective)
+
+    def _let_h100e(self) -> float:
+        """What an office lets is no cost of serving users."""
+        let = sum(self.lent.values())
+        return let + sum(self.let.values()) if self.finance_rule.checks else let
 
     def reprice(self) -> None:
         """Move the price of services towards a markup over the unit cost of compute."""

@@ -39,6 +39,15 @@ class FinanceView(NamedTuple):
     new_commitment_usd: float  # take-or-pay of one H100e on a usual contract, over its term
 
 
+class RequestView(NamedTuple):
+    """Capacity that the lab wants to ask offers for, of one workload."""
+
+    wanted_h100e: float
+    needed_h100e: float  # of it, what today's users need already and nobody has signed to deliver
+    net_usd: float  # what an H100e of it costs a month beyond what it earns
+    ranked_before_usd: float  # take-or-pay still to be signed for what earns more, a stock
+
+
 class Finance(Protocol):
     """Watches what a lab spends on compute."""
 
@@ -60,13 +69,8 @@ class Finance(Protocol):
         """Training that earns more than a rent ($/H100e-month) would."""
         ...
 
-    def allowed_h100e(
-        self, view: FinanceView, wanted_h100e: float, net_usd: float
-    ) -> tuple[float, str]:
-        """How much of a request may be committed, and what limits it.
-
-        net_usd: what an H100e of it costs a month beyond what it earns
-        """
+    def allowed_h100e(self, view: FinanceView, request: RequestView) -> tuple[float, str]:
+        """How much of a request may be committed, and what limits it."""
         ...
 
     def tactic(self, tactic: Tactic) -> Tactic:
@@ -96,11 +100,9 @@ class FounderLed:
         """Everything, whatever the rent."""
         return float("inf")
 
-    def allowed_h100e(
-        self, view: FinanceView, wanted_h100e: float, net_usd: float
-    ) -> tuple[float, str]:
+    def allowed_h100e(self, view: FinanceView, request: RequestView) -> tuple[float, str]:
         """All of it."""
-        return wanted_h100e, ""
+        return request.wanted_h100e, ""
 
     def tactic(self, tactic: Tactic) -> Tactic:
         """The lab's own."""
@@ -158,20 +160,22 @@ class FinanceOffice:
         lasting = (decay + max(0.0, view.growth_per_month)) / (decay + rate)
         return view.capability_profit_usd * lasting * adjustment / (adjustment + rate)
 
-    def allowed_h100e(
-        self, view: FinanceView, wanted_h100e: float, net_usd: float
-    ) -> tuple[float, str]:
-        """The smaller of what the cap leaves and what the floor leaves."""
+    def allowed_h100e(self, view: FinanceView, request: RequestView) -> tuple[float, str]:
+        """The smaller of what the cap leaves and what the floor leaves.
+
+        What today's users need passes the cap: its revenue is no forecast, and spot is dearer.
+        """
+        wanted, limit = request.wanted_h100e, ""
         means = view.expected_revenue_usd + view.funds_usd
-        room = self.commitment_cap * means - view.commitments_usd
-        allowed, limit = wanted_h100e, ""
-        if wanted_h100e * view.new_commitment_usd > room:
-            allowed, limit = max(0.0, room / view.new_commitment_usd), "commitment cap"
-        if net_usd > 0 and self.runway_floor_months > 0:
+        room = self.commitment_cap * means - view.commitments_usd - request.ranked_before_usd
+        most = max(request.needed_h100e, room / view.new_commitment_usd)
+        if wanted > most:
+            wanted, limit = max(0.0, most), "commitment cap"
+        if request.net_usd > 0 and self.runway_floor_months > 0:
             bearable = view.funds_usd / self.runway_floor_months - view.outflow_usd
-            if allowed * net_usd > bearable:
-                allowed, limit = max(0.0, bearable / net_usd), "runway floor"
-        return allowed, limit
+            if wanted * request.net_usd > bearable:
+                wanted, limit = max(0.0, bearable / request.net_usd), "runway floor"
+        return wanted, limit
 
     def tactic(self, tactic: Tactic) -> Tactic:
         """The lab's own, held longer."""
