@@ -32,6 +32,7 @@ from .agents.programme_talks import Programmes
 from .agents.reporting import measure
 from .agents.service import ask_users, serve_users
 from .agents.settlement import settle
+from .agents.subletting import share_compute
 from .agents.suppliers import follow_suppliers
 from .agents.upkeep import keep_books, maintain_plant
 from .market.columns import TABLES
@@ -134,6 +135,7 @@ class ComputeMarket(mesa.Model):
         serve_contracts(economy)
         self.procurement.trade(economy)
         self.programmes.negotiate(economy, self.procurement)
+        share_compute(economy)
         rent(economy)
         # 5 service
         bill_contracts(economy)

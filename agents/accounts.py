@@ -48,12 +48,22 @@ def account(economy: Economy) -> None:
 
 
 _REVENUE = frozenset(
-    {"services", "compute", "spot_compute", "reserved_compute", "chips", "termination_fee",
-     "interest", "engineering", "revenue_share", "model_access", "in_house_sales", "waiver_fee"}
+    {"services", "compute", "spot_compute", "sublet_compute", "reserved_compute", "chips",
+     "termination_fee", "interest", "engineering", "revenue_share", "model_access",
+     "in_house_sales", "waiver_fee"}
 )  # fmt: skip
 _NOT_COST = frozenset({"liquidation", "founding"})
 _COST_OF_SALES = frozenset(
-    {"compute", "spot_compute", "power", "operations", "lease", "depreciation", "foundry"}
+    {
+        "compute",
+        "spot_compute",
+        "sublet_compute",
+        "power",
+        "operations",
+        "lease",
+        "depreciation",
+        "foundry",
+    }
 )
 
 

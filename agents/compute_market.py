@@ -188,7 +188,7 @@ def _clear_spot(economy: Economy, clouds: list[Cloud], workload: str) -> None:
     for lab in economy.living_labs():
         if lab.sublet[workload] > 0:
             offers.append(Offer(lab.name, lab.sublet[workload], floor))
-        bids.extend(_spot_bids(lab, workload))
+        bids.extend(spot_bids(lab, workload))
     on_spot = 1 - renters.reserved_share
     factor = market.world.demand_factor * on_spot
     result = clear(
@@ -207,21 +207,21 @@ def _clear_spot(economy: Economy, clouds: list[Cloud], workload: str) -> None:
     )  # fmt: skip
 
 
-def _spot_bids(lab: Lab, workload: str) -> list[Bid]:
+def spot_bids(lab: Lab, workload: str) -> list[Bid]:
     """What a lab lacks: users up to what serving them earns, training while it is cheap."""
     market = lab.market
     if workload == "inference":
-        missing = 1.05 * lab.need_h100e - lab.got["inference"]
+        missing = 1.05 * lab.need_h100e - lab.got["inference"] - lab.borrowed["inference"]
         # training chips can serve a part; what they cannot is worth its revenue
         missing -= 0.5 * lab.allocation_rule.diverted_h100e(missing, lab.got["training"])
         service = market.world.service_usd_per_h100e_month(market.rules)
         limit = lab.price_index * service / HOURS_PER_MONTH
         return [Bid(lab.name, missing, limit)] if missing > 1 else []
-    if lab.frozen:
+    if lab.frozen or lab.sublet["training"] + lab.lent["training"] > 0:
         return []
     missing = lab.target["training"] - lab.got["training"]
     view = lab.procurement_view(workload)
-    wanted = missing * lab.procurement_rule.spot_share(view)
+    wanted = missing * lab.procurement_rule.spot_share(view) - lab.borrowed["training"]
     if wanted <= 1:
         return []
     price = max(lab.paid_price, market.lab_contract_price)

@@ -114,8 +114,8 @@ def liquidate(economy: Economy, firm: Firm, reason: str) -> None:
     firm.status = Status.DEFAULTED
     proceeds = _sell_fleet(economy, firm) if isinstance(firm, Cloud) else 0
     if isinstance(firm, Lab):
-        firm.got, firm.spot, firm.sublet, firm.let = (
-            dict.fromkeys(WORKLOADS, 0.0) for _ in range(4)
+        firm.got, firm.spot, firm.sublet, firm.let, firm.borrowed, firm.lent = (
+            dict.fromkeys(WORKLOADS, 0.0) for _ in range(6)
         )
     ledger_claims = market.ledger.owed_by(
         firm.name, Account.RECEIVABLES, Account.PREPAID, Account.LOANS

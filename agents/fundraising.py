@@ -239,6 +239,7 @@ def firm_view(lab: Lab | Cloud) -> FirmView:
         market.mood,
         market.rules.world.sentiment.capital_response,
         0.25,
+        12 * lab.mean_outflow_usd,
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from ..scenarios.calendar import month_index
-from ..scenarios.schema import Intervention
+from ..scenarios.schema import Intervention, Strategy
 from .distress import liquidate
 from .economy import Economy
 from .incidents import announce_agi, follow_incidents, impose_liability, shake_governance
@@ -20,22 +20,35 @@ def intervene(economy: Economy) -> None:
         begins = first == market.month
         if not begins and (event.months is None or first + event.months != market.month):
             continue
-        applies = event.firm is None or economy.firm(event.firm).alive
+        obstacle = _obstacle(economy, event)
         if begins:
-            _announce(economy, event, applies)
+            _announce(economy, event, obstacle)
         act = (_BEGIN if begins else _END).get(event.kind)
-        if act and (applies or not begins):
+        if act and not (begins and obstacle):
             act(economy, event)
         _multiply(economy)
     follow_incidents(economy)
 
 
-def _announce(economy: Economy, event: Intervention, applies: bool) -> None:
+def _obstacle(economy: Economy, event: Intervention) -> str:
+    """Why its parties are not in position for it; empty if they are."""
+    if event.firm is not None and not economy.firm(event.firm).alive:
+        return "the firm is no longer in the market"
+    if event.rival is not None:
+        rival = economy.labs[event.rival]
+        if not rival.alive:
+            return f"{rival.name} is no longer in the market"
+        if not rival.finance_rule.checks:
+            return f"{rival.name} has no finance office"
+    return ""
+
+
+def _announce(economy: Economy, event: Intervention, obstacle: str) -> None:
     what = event.path or event.firm or ""
     value = "" if event.value is None else f" {event.value}"
-    gone = "" if applies else ": not applicable, the firm is no longer in the market"
+    gone = f": not applicable, {obstacle}" if obstacle else ""
     details: dict[str, Any] = {"kind": event.kind, "path": event.path, "value": event.value}
-    if not applies:
+    if obstacle:
         details["not_applicable"] = True
     economy.market.event(
         "intervention",
@@ -65,6 +78,31 @@ def _let_go(economy: Economy, event: Intervention) -> None:
     economy.firm(event.firm or "").kept_alive = False
 
 
+def _hire_finance_office(economy: Economy, event: Intervention) -> None:
+    lab = economy.labs[event.firm or ""]
+    source = ""
+    if event.rival is not None:
+        economy.labs[event.rival].hire(_NO_OFFICE)
+        source = f" away from {event.rival}, which is led by its founders again"
+    office = event.office or _OFFICE
+    lab.hire(office)
+    economy.market.event(
+        "finance_office_hired", lab.name, event.rival or "",
+        text=f"{lab.name} hires a finance office{source}",
+        rule=office.name, parameters=office.parameters,
+    )  # fmt: skip
+
+
+def _end_finance_office(economy: Economy, event: Intervention) -> None:
+    for name, office in ((event.firm, event.office or _OFFICE), (event.rival, _NO_OFFICE)):
+        # what has been hired since stays
+        if name is not None and economy.labs[name].hired is office:
+            economy.labs[name].hire(None)
+
+
+_OFFICE: Final = Strategy(name="finance_office")
+_NO_OFFICE: Final = Strategy(name="founder_led")
+
 Act = Callable[[Economy, Intervention], None]
 
 # What a kind does when it begins and when it ends, beside the factors of `_multiply`.
@@ -75,8 +113,13 @@ _BEGIN: Final[dict[str, Act]] = {
     "declare_agi": announce_agi,
     "governance_shock": shake_governance,
     "liability": impose_liability,
+    "hire_finance_office": _hire_finance_office,
 }
-_END: Final[dict[str, Act]] = {"sentiment_shock": _calm_mood, "keep_alive": _let_go}
+_END: Final[dict[str, Act]] = {
+    "sentiment_shock": _calm_mood,
+    "keep_alive": _let_go,
+    "hire_finance_office": _end_finance_office,
+}
 
 
 def _multiply(economy: Economy) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from math import exp, log
+from math import exp, log, log1p
 from typing import ClassVar
 
 import mesa
@@ -11,9 +11,13 @@ import mesa
 from ..market.contracts import HOURS_PER_MONTH, ComputeContract
 from ..market.ledger import WORLD
 from ..market.market import WORKLOADS, Market
+from ..market.negotiation import Tactic
 from ..market.world import SEGMENTS
 from ..scenarios import schema
+from .finance import finance_view, review_request, review_training
 from .firm import Firm
+from .strategies import make
+from .strategies.finance import Finance, FinanceView
 from .strategies.financing import Financing
 from .strategies.procurement import Allocation, Procurement, ProcurementView
 
@@ -31,6 +35,9 @@ class Lab(Firm):
     procurement_rule: Procurement
     financing_rule: Financing
     allocation_rule: Allocation
+    finance_rule: Finance
+    negotiation_rule: Tactic
+    hired: schema.Strategy | None = None  # finance office taken on by an intervention
 
     def __init__(self, model: mesa.Model, spec: schema.Lab, market: Market) -> None:
         """Open with the segment shares that the opening revenues imply."""
@@ -38,6 +45,8 @@ class Lab(Firm):
         self.share = dict.fromkeys(SEGMENTS, 0.0)
         self.price_index = 1.0  # of its services, 1 at the start
         self.usage_log = 0.0  # compute per unit of service, noise
+        self.efficiency_stock = 0.0  # efficiency engineering so far, months of compute spending
+        self.asked: dict[str, float] = dict.fromkeys(SEGMENTS, 0.0)  # units by segment, this month
         self.training_stock = 1.0  # accumulated effective training, H100e-months
         self.need_h100e = 0.0  # inference H100e that its users ask for
         self.need_trend = 0.06  # smoothed log growth of the need, a month
@@ -45,11 +54,16 @@ class Lab(Firm):
         self.spot = dict.fromkeys(WORKLOADS, 0.0)  # rented by the hour, H100e
         self.sublet = dict.fromkeys(WORKLOADS, 0.0)  # offered to others on spot
         self.let = dict.fromkeys(WORKLOADS, 0.0)  # of that, taken this month
+        self.borrowed = dict.fromkeys(WORKLOADS, 0.0)  # rented from other labs this month
+        self.lent = dict.fromkeys(WORKLOADS, 0.0)  # let to other labs this month
+        self.tenants: set[tuple[str, str]] = set()  # workload and lab, "" for spot, last month
         self.idle = dict.fromkeys(WORKLOADS, 0.0)  # share of contracts left unused
         self.untrainable_h100e = 0.0  # delivered on custom chips that cannot train
         self.unmet_share = 0.0
         self.unmet_months = 0
         self.target = dict.fromkeys(WORKLOADS, 0.0)  # wanted at the planning horizon
+        self.finances: FinanceView | None = None  # this month's, of a lab with a finance office
+        self.refusals: dict[str, tuple[str, int]] = {}  # what the office last held against what
         self.compute_cost_usd = 0.0
         self.valuation_usd = spec.last_post_money_usd or spec.team_value_usd
         self.last_post_money_usd = self.valuation_usd
@@ -73,6 +87,21 @@ class Lab(Firm):
         # capacity and cost under contract, for which month, after how many changes of contracts
         self._commitments_at = (-1, -1)
         self._committed: tuple[dict[str, float], float] = ({}, 0.0)
+
+    def follow(self, spec: schema.Firm) -> None:
+        """Take the entry in force; an office hired since stays until the entry's own changes."""
+        before = self.spec.finance
+        super().follow(spec)
+        if self.spec.finance != before:
+            self.hired = None
+        if self.hired is not None:
+            self.finance_rule = make("labs", "finance", self.hired)
+        self.negotiation_rule = self.finance_rule.tactic(self.negotiation_rule)
+
+    def hire(self, office: schema.Strategy | None) -> None:
+        """Let another strategy watch the money; None: the one of the scenario again."""
+        self.hired = office
+        self.follow(self.spec)
 
     @property
     def independent(self) -> bool:
@@ -102,11 +131,29 @@ class Lab(Firm):
         revenue = self.recurring_usd[-1] if self.recurring_usd else 0
         return 1 - self.cost_of_sales_usd / revenue if revenue > 0 else 0.0
 
+    @property
+    def efficiency_log(self) -> float:
+        """By how much its engineers have lowered compute per unit, log."""
+        response = self.market.rules.world.technology.efficiency_response
+        return response * log1p(self.efficiency_stock) if self.efficiency_stock else 0.0
+
+    @property
+    def compute_per_unit(self) -> float:
+        """Inference H100e-hours for a unit of service, a dollar of it at opening prices."""
+        per_h100e = self.market.world.service_usd_per_h100e_month(self.market.rules)
+        return HOURS_PER_MONTH * exp(self.usage_log - self.efficiency_log) / per_h100e
+
+    @property
+    def unit_cost_usd(self) -> float:
+        """Contract compute for a unit of service, US dollars."""
+        return self.paid_price * self.compute_per_unit
+
     # -- serving ------------------------------------------------------------------------------
 
     def ask_users(self, units: dict[str, float]) -> None:
         """Inference H100e that this month's users need; `units` is demand by segment."""
         market = self.market
+        self.asked = units
         demand = market.rules.world.demand
         jump = market.draws.uniform("usage_jump", self.name, month=market.month)
         noise = market.draws.normal("usage", self.name, month=market.month)
@@ -115,7 +162,7 @@ class Lab(Firm):
             self.usage_log += demand.usage_jump_log
         served = sum([self.share[s] * units[s] for s in SEGMENTS])
         per_h100e = market.world.service_usd_per_h100e_month(market.rules)
-        need = exp(self.usage_log) * served / per_h100e
+        need = exp(self.usage_log - self.efficiency_log) * served / per_h100e
         if self.need_h100e > 0 and need > 0:
             growth = max(-0.3, min(0.3, log(need / self.need_h100e)))
             self.need_trend += 0.15 * (growth - self.need_trend)
@@ -127,6 +174,8 @@ class Lab(Firm):
         inference = self.got["inference"] + self.spot["inference"] - self.let["inference"]
         used = (1 - self.idle["training"]) * self.got["training"]
         training = used + self.spot["training"] - self.let["training"]
+        inference += self.borrowed["inference"] - self.lent["inference"]
+        training += self.borrowed["training"] - self.lent["training"]
         diverted = self.allocation_rule.diverted_h100e(self.need_h100e - inference, training)
         inference += diverted
         training -= diverted
@@ -135,7 +184,7 @@ class Lab(Firm):
         training += min(
             spare, max(0.0, inference - self.untrainable_h100e)
         )  # spare capacity trains
-        total = inference + training
+        total = inference + training + self._let_h100e()
         self.serving_share = min(1.0, inference / total) if total > 0 else 1.0
         self.unmet_share = 1 - fill
         self.unmet_months = self.unmet_months + 1 if self.unmet_share > 0.02 else 0
@@ -146,6 +195,11 @@ class Lab(Firm):
         decay = market.rules.world.technology.capability_decay_per_month
         effective = self.research_share * training * exp(market.world.efficiency_log)
         self.training_stock = max(1.0, (1 - decay) * self.training_stock + effective)
+
+    def _let_h100e(self) -> float:
+        """What an office lets is no cost of serving users."""
+        let = sum(self.lent.values())
+        return let + sum(self.let.values()) if self.finance_rule.checks else let
 
     def reprice(self) -> None:
         """Move the price of services towards a markup over the unit cost of compute."""
@@ -188,6 +242,9 @@ class Lab(Firm):
         now = sum(self.got.values()) + sum(self.spot.values())
         ceiling = now * 1.14**horizon + 3e3 * horizon  # nobody grows faster than that
         inference = min(inference, ceiling)
+        if self.finance_rule.checks:
+            self.finances = finance_view(self, training, inference, cost_usd, missing)
+            training = review_training(self, self.finances)
         self.target = {"training": min(training, ceiling - inference), "inference": inference}
 
     def _commitments(self, month: int) -> tuple[dict[str, float], float]:
@@ -205,6 +262,10 @@ class Lab(Firm):
             held[contract.workload] += h100e
             cost += h100e * contract.price_usd_per_h100e_hour
         return held, cost * HOURS_PER_MONTH
+
+    def contract_cost_usd(self, month: int) -> float:
+        """What its contracts cost in a month at their full price, US dollars."""
+        return self._add_up(month)[1]
 
     def _training_floor(self) -> float:
         price = max(0.01, self.market.lab_contract_price)
@@ -231,7 +292,8 @@ class Lab(Firm):
         parent = self.parent_funding_usd_per_month()
         kept = 1 - spec.sales_cost_share - self.revenue_share
         spend = revenue * ahead * kept + funds / months + parent
-        return (spend + spec.research_spend_usd_per_month) / (1 + spec.other_cost_share)
+        with_staff = 1 + spec.other_cost_share + self.finance_rule.efficiency_share
+        return (spend + spec.research_spend_usd_per_month) / with_staff
 
     def committed_h100e(self, workload: str, month: int) -> float:
         """Capacity under contract in a month."""
@@ -242,6 +304,8 @@ class Lab(Firm):
         if self.frozen:
             return 0.0
         wanted = self.procurement_rule.wanted_h100e(self.procurement_view(workload))
+        if wanted > 0 and self.finance_rule.checks:
+            wanted = review_request(self, workload, wanted)
         return wanted if wanted >= _SMALLEST_REQUEST_H100E else 0.0
 
     def procurement_view(self, workload: str) -> ProcurementView:
@@ -272,6 +336,16 @@ class Lab(Firm):
         spec = self.spec
         other = spec.other_cost_share * self.compute_cost_usd * self.cost_cut
         self.market.bill(self.name, WORLD, other, "staff")
+        if self.finance_rule.checks or self.efficiency_stock:
+            self._engineer()
+
+    def _engineer(self) -> None:
+        """Spend on doing the same with less compute; know-how ages (decreasing returns)."""
+        technology = self.market.rules.world.technology
+        share = self.finance_rule.efficiency_share * self.cost_cut
+        self.market.bill(self.name, WORLD, share * self.compute_cost_usd, "efficiency")
+        self.efficiency_stock *= 1 - technology.efficiency_decay_per_month
+        self.efficiency_stock += share if self.compute_cost_usd > 0 else 0.0
 
     def take_delivery(self, contracts: list[ComputeContract]) -> None:
         """Add up what came under contract, and what it costs a unit."""
@@ -281,6 +355,9 @@ class Lab(Firm):
             self.untrainable_h100e = sum(
                 [c.delivered_h100e for c in contracts if c.maker in custom]
             )
+        self.borrowed = dict.fromkeys(WORKLOADS, 0.0)
+        self.lent = dict.fromkeys(WORKLOADS, 0.0)
+        self.sublet["inference"] = 0.0  # decided anew each month; training stands while in distress
         paid = hours = 0.0
         for contract in contracts:
             self.got[contract.workload] += contract.delivered_h100e

@@ -36,7 +36,7 @@ def _row(economy: Economy, firm: Firm, month: int, date: str, total: int) -> tup
     margin = 1 - firm.cost_of_sales_usd / revenue if revenue > 0 else None
     letters = firm.runway_months
     capacity: tuple[float | None, ...] = (None,) * 5
-    lab_part: tuple[Any, ...] = (None, None, None)
+    lab_part: tuple[Any, ...] = (None,) * 6
     suppliers: tuple[Any, ...] = (None, None, None, None, None)
     backlog: int | None = None
     utilisation = None
@@ -44,13 +44,20 @@ def _row(economy: Economy, firm: Firm, month: int, date: str, total: int) -> tup
     if isinstance(firm, Lab):
         letters = _with_letters(firm)
         capacity = (
-            firm.got["training"] + firm.spot["training"],
-            firm.got["inference"] + firm.spot["inference"],
+            firm.got["training"] + firm.spot["training"] + firm.borrowed["training"],
+            firm.got["inference"] + firm.spot["inference"] + firm.borrowed["inference"],
             _lab_mw(economy, firm),
             firm.got["training"],
             firm.got["inference"],
         )
-        lab_part = (firm.training_stock, firm.unmet_share, firm.price_index)
+        lab_part = (
+            firm.training_stock,
+            firm.unmet_share,
+            firm.price_index,
+            firm.let["training"] + firm.lent["training"],
+            firm.let["inference"] + firm.lent["inference"],
+            firm.compute_per_unit if firm.alive else None,
+        )
         suppliers = _suppliers(firm)
         arr = round(firm.arr_usd) if firm.alive else 0
     elif isinstance(firm, Cloud):
@@ -89,7 +96,7 @@ def _lab_mw(economy: Economy, lab: Lab) -> float:
         family = economy.clouds[contract.cloud].families.get(contract.maker)
         density = family.per_mw[contract.workload] if family else 0.0
         mw += contract.delivered_h100e / density if density > 0 else 0.0
-    rented = sum(lab.spot.values())
+    rented = sum(lab.spot.values()) + sum(lab.borrowed.values())
     total = sum(lab.got.values())
     return mw * (1 + rented / total) if total > 0 else rented * 1.6e-3
 

@@ -10,6 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from .firm_finance import FINANCE_COLUMNS, finance_columns
+
 if TYPE_CHECKING:
     from ..scenario import Scenario
 
@@ -36,6 +38,7 @@ FIRM_COLUMNS: Final = (  # of `firm_outcomes`, with their kinds
     ("minimum_cash_usd", "float"),
     ("final_arr_usd", "float"),
     ("cumulative_burn_usd", "float"),
+    *FINANCE_COLUMNS,
 )
 
 
@@ -112,6 +115,7 @@ def firm_outcomes(tables: Tables, scenario: Scenario) -> pd.DataFrame:
             "minimum_cash_usd": np.where(np.isfinite(lowest_cash), lowest_cash, np.nan),
             "final_arr_usd": final_arr,
             "cumulative_burn_usd": burnt,
+            **finance_columns(size, at, table, named, events),
         }
     )
 

@@ -14,6 +14,7 @@ import pandas as pd
 from . import (  # noqa: F401 (each enters its outcomes)
     alliance_outcomes,
     contract_outcomes,
+    finance_outcomes,
     programme_outcomes,
 )
 from .firm_outcomes import (

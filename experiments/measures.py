@@ -50,6 +50,12 @@ FIRM_MEASURES: Final[Mapping[str, Measure]] = {
     "minimum_cash_usd": Measure("USD", "higher", _column("minimum_cash_usd")),
     "final_arr_usd": Measure("USD", "higher", _column("final_arr_usd")),
     "cumulative_burn_usd": Measure("USD", "lower", _column("cumulative_burn_usd")),
+    "mean_runway_months": Measure("months", "higher", _column("mean_runway_months")),
+    "commitments_signed_usd": Measure("USD", None, _column("commitments_signed_usd")),
+    "final_compute_per_unit": Measure(
+        "H100e-hours per unit", "lower", _column("final_compute_per_unit")
+    ),
+    "sublet_h100e_hours": Measure("H100e-hours", None, _column("sublet_h100e_hours")),
 }
 
 

@@ -99,6 +99,10 @@ FIRMS: Final[Columns] = (
         "capability",
         "unmet_share",
         "price_index",
+        # labs: of what they have, let to others; and what a unit of service takes
+        "sublet_training_h100e",
+        "sublet_inference_h100e",
+        "inference_h100e_hours_per_unit",
     ),
     *_of("str", "main_supplier", "main_supplier_training", "main_supplier_inference"),
     *_of("float", "main_supplier_share"),

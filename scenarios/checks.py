@@ -16,7 +16,7 @@ from pydantic import ValidationError
 
 from .alliance_checks import alliance_problems
 from .calendar import last_month, month_index
-from .events import STRIKES_LABS
+from .events import OF_LABS
 from .messages import Problem, one_of, path_of, refuse, schema_problems
 from .programme_checks import programme_problems
 from .schema import Chip, Cloud, Contract, Credit, Scenario, Section
@@ -286,9 +286,10 @@ def _finance(scenario: Scenario) -> Iterator[Problem]:
 
 def _interventions(scenario: Scenario) -> Iterator[Problem]:
     firms = [firm.name for firm in scenario.firms]
+    labs = [firm.name for firm in scenario.labs]
     roles = {
         "supply_cut": ("a chipmaker", [firm.name for firm in scenario.chipmakers]),
-        **dict.fromkeys(STRIKES_LABS, ("a lab", [firm.name for firm in scenario.labs])),
+        **dict.fromkeys(OF_LABS, ("a lab", labs)),
     }
     for index, event in enumerate(scenario.interventions):
         here = f"interventions.{index}"
@@ -301,6 +302,8 @@ def _interventions(scenario: Scenario) -> Iterator[Problem]:
         if event.firm is not None:
             what, known = roles.get(event.kind, ("a firm", firms))
             yield from _unknown(f"{here}.firm", event.firm, what, known)
+        if event.rival is not None:
+            yield from _unknown(f"{here}.rival", event.rival, "a lab", labs)
 
 
 def check(scenario: Scenario, source: str) -> Scenario:

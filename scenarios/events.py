@@ -6,13 +6,14 @@ from typing import Annotated, Final, Literal, Self
 
 from pydantic import Field, model_validator
 
-from .fields import Month, Name, Section
+from .fields import Month, Name, Section, Strategy
 
 Kind = Literal[
     "set", "scale", "sentiment_shock", "demand_shock", "supply_cut", "cost_shock", "kill",
-    "keep_alive", "declare_agi", "governance_shock", "liability",
+    "keep_alive", "declare_agi", "governance_shock", "liability", "hire_finance_office",
 ]  # fmt: skip
-STRIKES_LABS: Final = ("declare_agi", "governance_shock", "liability")
+_HIRING: Final = "hire_finance_office"
+OF_LABS: Final = ("declare_agi", "governance_shock", "liability", _HIRING)  # their firm is a lab
 
 
 class Intervention(Section):
@@ -22,7 +23,10 @@ class Intervention(Section):
     kind: Kind
     path: str | None = None  # for set and scale
     value: float | int | bool | str | None = None
-    firm: Name | None = None  # for kill, keep_alive, what strikes a lab, supply_cut of one maker
+    # for kill, keep_alive, what strikes a lab, hire_finance_office, and supply_cut of one maker
+    firm: Name | None = None
+    rival: Name | None = None  # hire_finance_office: the lab that loses its own to the hirer
+    office: Strategy | None = None  # hire_finance_office: what it does; None: with its defaults
     months: Annotated[int, Field(ge=1)] | None = None  # how long it lasts; None: for good
 
     @model_validator(mode="after")
@@ -41,6 +45,10 @@ class Intervention(Section):
             raise ValueError("an intervention of kind 'governance_shock' needs a value of 0 to 1")
         if self.kind == "liability" and not 0 < float(self.value or 0) <= 1e16:
             raise ValueError("an intervention of kind 'liability' needs US dollars as value")
-        if self.kind in ("kill", "keep_alive", *STRIKES_LABS) and self.firm is None:
+        if self.kind in ("kill", "keep_alive", *OF_LABS) and self.firm is None:
             raise ValueError(f"an intervention of kind '{self.kind}' needs firm")
+        if self.kind != _HIRING and (self.rival is not None or self.office is not None):
+            raise ValueError(f"kind '{self.kind}' with rival or office needs kind '{_HIRING}'")
+        if self.rival is not None and self.rival == self.firm:
+            raise ValueError(f"rival '{self.rival}', the hirer itself, needs another lab as rival")
         return self

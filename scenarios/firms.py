@@ -77,6 +77,7 @@ class Lab(Firm):
     negotiation: Strategy = Strategy(name="linear")
     financing: Strategy = Strategy(name="runway_trigger")
     allocation: Strategy = Strategy(name="serve_first")
+    finance: Strategy = Strategy(name="founder_led")
 
 
 class ChipStock(Section):

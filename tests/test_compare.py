@@ -53,6 +53,8 @@ def firms_of(runs: pd.DataFrame, **columns: list[Any]) -> pd.DataFrame:
     usual |= {"out_of_cash_month": NAN, "first_runway_below_one_month": NAN, "default_month": NAN}
     usual |= {"funds_raised_usd": 0, "minimum_cash_usd": 1.0, "final_arr_usd": 1.0}
     usual |= {"cumulative_burn_usd": 1.0}
+    usual |= {"mean_runway_months": 12.0, "commitments_signed_usd": 0.0}
+    usual |= {"final_compute_per_unit": 0.1, "sublet_h100e_hours": 0.0}
     return table.assign(**usual).assign(**columns)
 
 

@@ -12,8 +12,9 @@ from typing import Any, Final
 
 from ...scenarios.schema import Scenario, Strategy
 from .capacity import AssetBacked, ForecastLed
+from .finance import FinanceOffice, FounderLed
 from .financing import RunwayTrigger
-from .investing import Conviction, GrowthMultiple, ReturnHurdle
+from .investing import Conviction, EfficientGrowth, GrowthMultiple, ReturnHurdle
 from .negotiation import Boulware, Conceder, Linear
 from .pricing import BacklogPricing, CostPlus, MarketFollower
 from .procurement import CoverAhead, ServeFirst, SpotFirst
@@ -24,6 +25,7 @@ REGISTRY: Final[dict[tuple[str, str], dict[str, type]]] = {
     ("labs", "negotiation"): {"linear": Linear, "boulware": Boulware, "conceder": Conceder},
     ("labs", "financing"): {"runway_trigger": RunwayTrigger},
     ("labs", "allocation"): {"serve_first": ServeFirst},
+    ("labs", "finance"): {"founder_led": FounderLed, "finance_office": FinanceOffice},
     ("clouds", "negotiation"): {"linear": Linear, "boulware": Boulware, "conceder": Conceder},
     ("clouds", "pricing"): {"cost_plus": CostPlus, "market_follower": MarketFollower},
     ("clouds", "capacity"): {"forecast_led": ForecastLed},
@@ -31,7 +33,11 @@ REGISTRY: Final[dict[tuple[str, str], dict[str, type]]] = {
     ("clouds", "financing"): {"runway_trigger": RunwayTrigger},
     ("chipmakers", "pricing"): {"backlog_pricing": BacklogPricing},
     ("chipmakers", "allocation"): {"weighted_allocation": WeightedAllocation},
-    ("investors", "valuation"): {"growth_multiple": GrowthMultiple, "return_hurdle": ReturnHurdle},
+    ("investors", "valuation"): {
+        "growth_multiple": GrowthMultiple,
+        "return_hurdle": ReturnHurdle,
+        "efficient_growth": EfficientGrowth,
+    },
     ("investors", "bidding"): {"conviction": Conviction},
 }
 
@@ -117,6 +123,12 @@ def unknown_strategies(scenario: Scenario) -> list[str]:
                 make(role, decision, getattr(firm, decision))
             except StrategyError as error:
                 problems.append(f"{role}.{firm.name}.{decision}: {error}")
+    for index, event in enumerate(scenario.interventions):
+        if event.office is not None:
+            try:
+                make("labs", "finance", event.office)
+            except StrategyError as error:
+                problems.append(f"interventions.{index}.office: {error}")
     return problems
 
 

@@ -9,6 +9,11 @@ from typing import NamedTuple, Protocol
 from ...scenarios.schema import Funding
 from .parameters import parameter
 
+_LEAST_MARGIN = (
+    0.05  # below, a multiple of revenue means nothing: the name and team carry the price
+)
+_BURN_MULTIPLES = (0.25, 6.0)  # beyond either end nobody pays more, or less
+
 
 class FirmView(NamedTuple):
     """What a bidder sees of a firm on the road."""
@@ -21,6 +26,7 @@ class FirmView(NamedTuple):
     mood: float
     capital_response: float  # of valuations to mood
     required_return_per_year: float
+    outflow_usd_per_year: float = 0.0  # net, operation and debt, at the pace of the last quarter
 
 
 class Valuation(Protocol):
@@ -65,6 +71,39 @@ class ReturnHurdle:
         # half the caution on team value: an option that only revenue redeems
         value = discounted + 0.5 * view.team_value_usd
         return max(1e6, value * exp(0.5 * view.capital_response * view.mood) - view.debt_usd)
+
+
+@dataclass(frozen=True, slots=True)
+class EfficientGrowth:
+    """A multiple of revenue for those who keep a margin and grow for little money.
+
+    Growth for money is the burn multiple, net outflow over net new recurring revenue (Sacks 2020):
+    below 1 is excellent, 1 to 1.5 great, 2 to 3 suspect, above 3 bad.
+    """
+
+    reference_margin: float = parameter(0.5, 0.05, 0.95, "share", "gross margin at par")
+    margin_weight: float = parameter(1.0, 0, 3, "", "elasticity of the multiple to gross margin")
+    reference_burn_multiple: float = parameter(1.5, 0.25, 6, "", "burn multiple at par")
+    burn_weight: float = parameter(0.5, 0, 3, "", "elasticity to growth per dollar burned")
+
+    def pre_money_usd(self, view: FirmView, funding: Funding) -> float:
+        """The market's multiple, times margin and growth per dollar over par, each to its power."""
+        margin = max(_LEAST_MARGIN, view.gross_margin) / self.reference_margin
+        thrift = self.reference_burn_multiple / burn_multiple(view)
+        scale = margin**self.margin_weight * thrift**self.burn_weight
+        return GrowthMultiple(scale).pre_money_usd(view, funding)
+
+
+def burn_multiple(view: FirmView) -> float:
+    """Dollars burned for a dollar of net new recurring revenue, within what investors tell apart.
+
+    The least where nothing is burned, the most where money is burned without growth.
+    """
+    low, high = _BURN_MULTIPLES
+    if view.outflow_usd_per_year <= 0:
+        return low
+    new = view.arr_usd * (1 - 1 / view.growth_per_year) if view.growth_per_year > 1 else 0.0
+    return max(low, min(high, view.outflow_usd_per_year / new)) if new > 0 else high
 
 
 class Bidding(Protocol):

@@ -51,6 +51,18 @@ class Conceder:
 
 
 @dataclass(frozen=True, slots=True)
+class Tough:
+    """A tactic held longer: no other price at the end, but later in coming to it."""
+
+    tactic: Tactic
+    toughness: float  # 0: the tactic as it is
+
+    def aspiration(self, elapsed: float) -> float:
+        """What the tactic has conceded so far, to the power 1 + toughness, is conceded."""
+        return 1 - (1 - self.tactic.aspiration(elapsed)) ** (1 + self.toughness)
+
+
+@dataclass(frozen=True, slots=True)
 class Hurried:
     """A tactic of a party whose own deadline comes before that of the talks."""
 
