@@ -69,7 +69,7 @@ def compare(
         base: the variant that the others are compared with.
         outcomes: names of outcomes, or of a firm's as `OpenAI.default` (`FIRM_MEASURES`); all
             outcomes of runs if left out.
-        variants: which, and in which order; all by name if left out.
+        variants: which, and in which order; all as they come in `runs` if left out.
         firm_outcomes: a row a run and firm, for outcomes of firms.
         level: of confidence.
         first_stage: how many replications decided on the number of the rest.
@@ -88,7 +88,7 @@ def compare(
         StudyError: a name is not known.
     """
     known = measures_of(runs, firm_outcomes)
-    played = sorted(str(name) for name in runs["variant"].unique())
+    played = [str(name) for name in runs["variant"].unique()]
     names = [name for name in known if name in OUTCOMES] if outcomes is None else list(outcomes)
     others = [name for name in played if name != base] if variants is None else list(variants)
     check_names("outcomes", names, known, "the name of an outcome")

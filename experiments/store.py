@@ -79,17 +79,23 @@ class StudyFolder:
 
     @cached_property
     def runs(self) -> pd.DataFrame:
-        """A row a run: variant, point, seed, factors, status, outcomes; sorted by run_id."""
+        """A row a run: variant, point, seed, factors, status, outcomes.
+
+        In the order of the study: its variants as it lists them, then point, then replication.
+        """
         return self._frame("runs")
 
     @cached_property
     def firm_outcomes(self) -> pd.DataFrame:
-        """A row a run and firm: when it ran short, whom it bought from, what it raised."""
+        """A row a run and firm: when it ran short, whom it bought from, what it raised.
+
+        In the order of `runs`, then of the firms' names.
+        """
         return self._frame("firm_outcomes")
 
     @cached_property
     def months(self) -> pd.DataFrame | None:
-        """A row a run and month, where the study keeps them, else None."""
+        """A row a run and month in this order, where the study keeps them, else None."""
         return self._frame("months") if self.study.months else None
 
     @property
@@ -106,12 +112,22 @@ class StudyFolder:
         return known | dict.fromkeys(done, OK)
 
     def _frame(self, name: TableName) -> pd.DataFrame:
-        table = _read(self.path, name)
-        frame = table.to_pandas()
-        if name == "runs":  # of a run that failed and was played again, the row that worked
+        """A table in the order of the study, without what is repeated."""
+        frame = _read(self.path, name).to_pandas()
+        if name == "runs":
+            # Of a run that failed and was played again, the row that worked.
             frame = frame.iloc[(frame["status"] != OK).argsort(kind="stable")]
-        keys = KEYS[name]
-        return frame.drop_duplicates(keys).sort_values(keys, ignore_index=True)
+            first, listed, *others = "variant", self.manifest["variants"], "point", "replication"
+        else:
+            # Last the rows of runs whose worker died before it entered them in `runs`.
+            listed = [*self.runs["run_id"], *sorted(frame["run_id"].unique())]
+            first, *others = KEYS[name]
+        places = {value: place for place, value in enumerate(dict.fromkeys(listed))}
+        return frame.drop_duplicates(KEYS[name]).sort_values(
+            [first, *others],
+            key=lambda column: column.map(places) if column.name == first else column,
+            ignore_index=True,
+        )
 
     def __repr__(self) -> str:
         """Folder and size."""

@@ -47,7 +47,7 @@ def small(**changes: object) -> Study:
 
 
 def assert_equal_tables(one: StudyFolder, other: StudyFolder) -> None:
-    """Equal after sorting by run_id, without `seconds`."""
+    """Equal without `seconds`; `StudyFolder` has sorted them."""
     for name, frame in one.frames.items():
         against = other.frames[name]
         assert (frame is None) == (against is None)
