@@ -10,6 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from ..market.columns import Columns
+
 if TYPE_CHECKING:
     from ..scenario import Scenario
 
@@ -19,7 +21,7 @@ Flags = npt.NDArray[np.bool_]
 
 SWITCH_COLUMNS: Final = ("month", "month_from", "lab", "from", "to", "reason", "forced")
 
-FIRM_COLUMNS: Final = (  # of `firm_outcomes`, with their kinds
+FIRM_COLUMNS: Final[Columns] = (  # of `firm_outcomes`, with their kinds
     ("firm", "str"),
     ("role", "str"),
     ("kind", "str"),

@@ -215,7 +215,7 @@ def _play_market(plan: Plan, job: Job, parts: Parts, tally: Tally) -> dict[str, 
     kept = run.outcomes(plan.outcomes)
     if not _applies(tables["events"]):
         return {"status": "not_applicable", **kept}
-    key = {name: _key(plan, job)[name] for name, _ in RUN_KEY}
+    key = {name: _key(plan, job)[name] for name in RUN_KEY}
     _add_keyed(parts, "firm_outcomes", key, run.firms)
     if plan.study.months:
         _add_keyed(parts, "months", key, tables["months"])

@@ -28,15 +28,15 @@ from ..analysis.outcomes import FIRM_COLUMNS
 from ..analysis.tables import (
     MANIFEST,
     OutputError,
-    arrow_schema,
     check_output,
     failure_reason,
     read_manifest,
 )
 from ..analysis.wording import BASE
+from ..market.columns import MONTHS, Kind
 from ..market.recorder import ARROW
 from ..scenario import to_toml
-from .study import Study, load_study, study_toml
+from .study import RUN_ENDING, RUN_IDENTITY, Study, load_study, study_toml
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -57,7 +57,7 @@ KEYS: Final[Mapping[TableName, list[str]]] = {  # what names a row
     "firm_outcomes": ["run_id", "firm"],
     "months": ["run_id", "month"],
 }
-RUN_KEY: Final = (("run_id", "str"), ("variant", "str"), ("replication", "int"), ("seed", "int"))
+RUN_KEY: Final = ("run_id", "variant", "replication", "seed")  # of a run in the other tables
 
 
 class StudyFolder:
@@ -195,27 +195,18 @@ def forget_failures(folder: Path) -> int:
 
 def schemas(plan: Plan) -> dict[TableName, pa.Schema]:
     """The columns of a study's tables, the same in all parts."""
-    runs: list[tuple[str, pa.DataType]] = [
-        ("run_id", ARROW["str"]),
-        ("scenario", ARROW["str"]),
-        ("variant", ARROW["str"]),
-        ("point", ARROW["int"]),
-        ("replication", ARROW["int"]),
-        ("seed", ARROW["int"]),
-        *((f.column, ARROW[kind]) for f, kind in zip(plan.study.factors, plan.kinds, strict=True)),
-        ("status", ARROW["str"]),
-        ("error", ARROW["str"]),
-        ("command", ARROW["str"]),
-        ("seconds", ARROW["float"]),
-        *((name, ARROW["float"]) for name in plan.outcomes),
-    ]
-    key = [(name, ARROW[kind]) for name, kind in RUN_KEY]
-    firms = [(name, ARROW[kind]) for name, kind in FIRM_COLUMNS]
-    months = [(field.name, field.type) for field in arrow_schema("months")]
+    names = [factor.column for factor in plan.study.factors]
+    factors: dict[str, Kind] = dict(zip(names, plan.kinds, strict=True))
+    outcomes: dict[str, Kind] = dict.fromkeys(plan.outcomes, "float")
+    key = {name: RUN_IDENTITY[name] for name in RUN_KEY}
+    columns: dict[TableName, dict[str, Kind]] = {
+        "runs": {**RUN_IDENTITY, **factors, **RUN_ENDING, **outcomes},
+        "firm_outcomes": {**key, **dict(FIRM_COLUMNS)},
+        "months": {**key, **dict(MONTHS)},
+    }
     return {
-        "runs": pa.schema(runs),
-        "firm_outcomes": pa.schema([*key, *firms]),
-        "months": pa.schema([*key, *months]),
+        table: pa.schema([(name, ARROW[kind]) for name, kind in kinds.items()])
+        for table, kinds in columns.items()
     }
 
 
