@@ -1,9 +1,9 @@
-"""Result tables without the model: made-up ones that look like a run, and hand-written ones."""
+"""What several files of tests use: result tables without the model, and a Dask cluster."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -228,3 +228,12 @@ def build() -> Callable[..., dict[str, pd.DataFrame]]:
 def row() -> Callable[..., dict[str, Any]]:
     """A row of `events`: `row(month, kind, firm, counterparty=..., detail=...)`."""
     return event
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[object]:
+    """A Dask cluster with two workers on this machine."""
+    from distributed import LocalCluster
+
+    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0") as started:
+        yield started
