@@ -15,8 +15,9 @@ import numpy as np
 import pandas as pd
 from scipy.stats import binomtest
 
-from .outcomes import CONTRACT, OUTCOMES, SPOT, records
+from .outcomes import CONTRACT, OUTCOMES, SPOT
 from .summary import LIST
+from .tables import records
 from .wording import BASE
 
 Frames = Mapping[str, pd.DataFrame | None]

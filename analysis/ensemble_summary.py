@@ -26,8 +26,8 @@ from .ensemble import (
     switch_probabilities,
     variants_of,
 )
-from .outcomes import records
 from .summary import MOST_ROWS, more, note, plain_table
+from .tables import records
 from .wording import h100e, listed, percent, price, usd
 
 EXPOSED: Final = ("independent", "neocloud")  # kinds of firm that no parent pays for

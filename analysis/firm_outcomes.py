@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from ..market.columns import Columns
+from .tables import Tables, parse_details, records
 
 if TYPE_CHECKING:
     from ..scenario import Scenario
 
-Tables = Mapping[str, pd.DataFrame]
 Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
 
@@ -137,17 +135,6 @@ def switches(tables: Tables) -> pd.DataFrame:
                 }
             )
     return pd.DataFrame(rows, columns=list(SWITCH_COLUMNS))
-
-
-def records(table: pd.DataFrame) -> list[dict[str, Any]]:
-    """The rows of a table as dictionaries."""
-    return cast("list[dict[str, Any]]", table.to_dict("records"))
-
-
-def parse_details(text: object) -> dict[str, Any]:
-    """The details of an event; empty where there are none."""
-    details = json.loads(text) if isinstance(text, str) and text else {}
-    return details if isinstance(details, dict) else {}
 
 
 def _positions(index: pd.Index, names: pd.Series) -> npt.NDArray[np.intp]:

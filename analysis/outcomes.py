@@ -11,17 +11,9 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import pandas as pd
 
-from .firm_outcomes import (
-    FIRM_COLUMNS,
-    SWITCH_COLUMNS,
-    Floats,
-    Tables,
-    firm_outcomes,
-    parse_details,
-    records,
-    switches,
-)
+from .firm_outcomes import FIRM_COLUMNS, SWITCH_COLUMNS, Floats, firm_outcomes, switches
 from .played import OUTCOMES, Better, Outcome, Played, Value, outcome
+from .tables import Tables
 
 if TYPE_CHECKING:
     from ..scenario import Scenario
@@ -31,15 +23,11 @@ __all__ = [
     "OUTCOMES",
     "SWITCH_COLUMNS",
     "Better",
-    "Floats",
     "Outcome",
     "Played",
-    "Tables",
     "Value",
     "firm_outcomes",
     "outcomes",
-    "parse_details",
-    "records",
     "switches",
     "yearly",
 ]

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Final, Literal
 import numpy as np
 import pandas as pd
 
-from .firm_outcomes import Floats, Tables, firm_outcomes
+from .firm_outcomes import Floats, firm_outcomes
+from .tables import Tables
 
 if TYPE_CHECKING:
     from ..scenario import Scenario

@@ -1,4 +1,7 @@
-"""A run on disk: one Parquet file a table, the manifest, and the scenario as resolved."""
+"""Result tables: their rows, and a run on disk.
+
+A run folder has one Parquet file a table, the manifest, and the scenario as resolved.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ import shutil
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pandas as pd
 import pyarrow as pa
@@ -21,16 +24,32 @@ from ..market.recorder import arrow_schema
 
 __all__ = [
     "OutputError",
+    "Tables",
     "arrow_schema",
     "check_output",
     "failure_reason",
+    "parse_details",
     "read_manifest",
     "read_run",
+    "records",
     "write_run",
 ]
 
+Tables = Mapping[str, pd.DataFrame]  # the result tables of a run by name, or some of them
+
 MANIFEST = "manifest.json"
 SCENARIO = "scenario.toml"
+
+
+def records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """The rows of a table as dictionaries."""
+    return cast("list[dict[str, Any]]", table.to_dict("records"))
+
+
+def parse_details(text: object) -> dict[str, Any]:
+    """The details of an event; empty where there are none."""
+    details = json.loads(text) if isinstance(text, str) and text else {}
+    return details if isinstance(details, dict) else {}
 
 
 class OutputError(Exception):

@@ -17,7 +17,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ..analysis.outcomes import OUTCOMES, Better, records
+from ..analysis.outcomes import OUTCOMES, Better
+from ..analysis.tables import records
 from .intervals import (
     Interval,
     PairedCounts,

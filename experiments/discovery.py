@@ -20,7 +20,7 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from ..analysis.drawing import write_png
-from ..analysis.outcomes import records
+from ..analysis.tables import records
 from ..analysis.tornado import heading, region, region_table
 from .measures import check_names, measures_of, numbers
 from .store import OK, StudyFolder, writing

@@ -27,7 +27,8 @@ import pandas as pd
 import pyarrow as pa
 
 from ..agents.strategies import register
-from ..analysis.outcomes import Played, parse_details
+from ..analysis.outcomes import Played
+from ..analysis.tables import parse_details
 from ..model import ComputeMarket
 from ..scenario import Scenario, load_scenario
 from .plan import Job, Plan

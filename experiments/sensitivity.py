@@ -23,7 +23,7 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from ..analysis.drawing import write_png
-from ..analysis.outcomes import records
+from ..analysis.tables import records
 from ..analysis.tornado import effects_table, heading, index_bars, screening_bars, tornado
 from ..analysis.wording import BASE
 from .designs import problem, unit_cube
