@@ -55,8 +55,7 @@ CLAIMS = (
 def play(scenario: Scenario, seed: int) -> dict[str, float]:
     """The outcomes of one run that claims are made about."""
     model = ComputeMarket(scenario, seed=seed).run()
-    run = Played({name: model.frame(name) for name in ("months", "firms", "events", "flows")},
-                 scenario)  # fmt: skip
+    run = Played(model.tables(), scenario)
     return {name: float(OUTCOMES[name].compute(run)) for name in {c.outcome for c in CLAIMS}}
 
 
