@@ -347,7 +347,9 @@ def _run_study(
 
 def _leave_if_failed(folder: StudyFolder) -> None:
     """Exit code 3 tells a script that some runs of a study failed."""
-    if not folder.runs["status"].isin(("ok", "not_applicable")).all():
+    from .analysis.wording import FAILED
+
+    if folder.runs["status"].isin(FAILED).any():
         raise typer.Exit(RUNS_FAILED)
 
 

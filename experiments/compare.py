@@ -19,6 +19,7 @@ import pandas as pd
 
 from ..analysis.outcomes import OUTCOMES, Better
 from ..analysis.tables import records
+from ..analysis.wording import FAILED, NOT_APPLICABLE, OK
 from .intervals import (
     Interval,
     PairedCounts,
@@ -36,7 +37,6 @@ from .measures import check_names, measures_of, numbers
 Floats = npt.NDArray[np.float64]
 Method = Literal["t", "bootstrap"]
 
-FAILED: Final = ("error", "timeout")
 SHARES: Final = ("share", "share of runs")  # units whose precision is absolute
 DIRECTIONS: Final[Mapping[Better | None, str]] = {
     "higher": "higher is better",
@@ -102,7 +102,7 @@ def compare(
     statuses = _by_pair(runs, runs["status"])
     rows = []
     for name in names:
-        values = _by_pair(runs, numbers(name, known[name].of(runs)).where(runs["status"] == "ok"))
+        values = _by_pair(runs, numbers(name, known[name], runs))
         is_share = bool(values.isin([0, 1, nan]).to_numpy().all())
         for variant in others:
             sides, better = values[[base, variant]], known[name].better
@@ -177,8 +177,8 @@ def _counts(statuses: pd.DataFrame, sides: pd.DataFrame) -> dict[str, int]:
     return {
         "pairs": int(known.sum()),
         "failed": int(np.isin(status, FAILED).sum()),
-        "not_applicable": int((status == "not_applicable").sum()),
-        "undefined": int(((status == "ok").all(axis=1) & ~known).sum()),
+        "not_applicable": int((status == NOT_APPLICABLE).sum()),
+        "undefined": int(((status == OK).all(axis=1) & ~known).sum()),
     }
 
 

@@ -20,7 +20,7 @@ from ..analysis.tornado import level_text
 from .designs import group_size
 from .intervals import t_interval
 from .measures import Measure, numbers
-from .store import OK, StudyFolder
+from .store import StudyFolder
 from .study import Study, StudyError
 
 Floats = npt.NDArray[np.float64]
@@ -52,7 +52,7 @@ def answers(folder: StudyFolder, measure: Measure, name: str, variant: str) -> A
     """
     study = folder.study
     runs = folder.runs[folder.runs["variant"] == variant]
-    played = numbers(name, measure.of(runs)).where(runs["status"] == OK)
+    played = numbers(name, measure, runs)
     keys = pd.MultiIndex.from_frame(runs[["point", "replication"]])
     values = played.set_axis(keys).unstack("replication")
     columns = [factor.column for factor in study.factors]

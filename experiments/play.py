@@ -28,10 +28,11 @@ import pyarrow as pa
 from ..agents.strategies import register
 from ..analysis.outcomes import Played
 from ..analysis.tables import AnyTables, events_of
+from ..analysis.wording import FAILED, NOT_APPLICABLE, OK
 from ..model import ComputeMarket
 from ..scenario import Scenario, load_scenario
 from .plan import Job, Plan
-from .store import OK, RUN_KEY, TABLES, TableName, schemas, write_part
+from .store import RUN_KEY, TABLES, TableName, schemas, write_part
 
 PART_RUNS: Final = 50
 PART_SECONDS: Final = 10.0
@@ -67,7 +68,7 @@ class Tally:
     @property
     def failed(self) -> int:
         """Number of runs that raised or took too long."""
-        return self.statuses["error"] + self.statuses["timeout"]
+        return sum(self.statuses[status] for status in FAILED)
 
     def add(self, other: Tally) -> None:
         """Count the runs of another tally too."""
@@ -214,7 +215,7 @@ def _play_market(plan: Plan, job: Job, parts: Parts, tally: Tally) -> dict[str, 
     run = Played(tables, scenario)
     kept = run.outcomes(plan.outcomes)
     if not _applies(tables):
-        return {"status": "not_applicable", **kept}
+        return {"status": NOT_APPLICABLE, **kept}
     key = {name: _key(plan, job)[name] for name in RUN_KEY}
     _add_keyed(parts, "firm_outcomes", key, run.firm_table)
     if plan.study.months:

@@ -32,7 +32,7 @@ from ..analysis.tables import (
     failure_reason,
     read_manifest,
 )
-from ..analysis.wording import BASE
+from ..analysis.wording import BASE, FAILED, OK
 from ..market.columns import MONTHS, Kind
 from ..market.recorder import ARROW
 from ..scenario import to_toml
@@ -49,8 +49,6 @@ TableName = Literal["runs", "firm_outcomes", "months"]
 
 STUDY: Final = "study.toml"
 POINTS: Final = "points.csv"
-OK: Final = "ok"
-FAILED: Final = pa.array(["error", "timeout"])
 TABLES: Final[tuple[TableName, ...]] = ("firm_outcomes", "months", "runs")
 KEYS: Final[Mapping[TableName, list[str]]] = {  # what names a row
     "runs": ["run_id"],
@@ -183,7 +181,7 @@ def forget_failures(folder: Path) -> int:
     forgotten = 0
     for file in sorted((folder / "runs").glob("*.parquet")):
         table = pq.read_table(file, partitioning=None)
-        kept = table.filter(pc.invert(pc.is_in(table["status"], FAILED)))
+        kept = table.filter(pc.invert(pc.is_in(table["status"], pa.array(FAILED))))
         if kept.num_rows < table.num_rows:
             forgotten += table.num_rows - kept.num_rows
             if kept.num_rows:
