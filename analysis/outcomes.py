@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import pandas as pd
 
+from ..market.columns import MONTHS
 from .firm_outcomes import FIRM_COLUMNS, SWITCH_COLUMNS, Flags, Floats, firm_outcomes, switches
 from .played import OUTCOMES, Better, Outcome, Played, Value, outcome
 from .tables import AnyTables, Tables
@@ -35,18 +36,7 @@ __all__ = [
 SPOT: Final = "spot_price_usd_per_h100e_hour"
 CONTRACT: Final = "contract_price_usd_per_h100e_hour"
 
-_SUMS: Final = (
-    "lab_revenue_usd",
-    "cloud_revenue_usd",
-    "chip_revenue_usd",
-    "capex_usd",
-    "ai_capex_hyperscalers_usd",
-    "equity_raised_usd",
-    "strategic_equity_usd",
-    "loans_drawn_usd",
-    "parent_funding_usd",
-    "commitments_signed_usd",
-)
+_SUMS: Final = tuple(name for name, _ in MONTHS if name.endswith("_usd"))
 _YEAR_ENDS: Final = ("installed_mw", "installed_training_h100e", "installed_inference_h100e")
 _MEANS: Final = (SPOT, CONTRACT, "list_price_usd_per_h100e_hour", "utilisation")
 
