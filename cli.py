@@ -10,9 +10,23 @@ import os
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
+
+from .cli_options import (
+    Assignments,
+    FromMonth,
+    NoPlots,
+    Outcomes,
+    Quiet,
+    Running,
+    ScenarioName,
+    Study,
+    StudyOut,
+    plays_runs,
+    whole,
+)
 
 if TYPE_CHECKING:
     from .experiments.store import StudyFolder
@@ -30,48 +44,6 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-
-
-def _whole(text: str) -> int:
-    """A whole number from 0 on; the parser's own message does not repeat what was given."""
-    if not (text.isascii() and text.isdecimal() and len(text) <= 18):
-        raise typer.BadParameter(f"given '{text}', expected a whole number of at least 0")
-    return int(text)
-
-
-ScenarioName = Annotated[
-    str, typer.Argument(metavar="SCENARIO", help="Name of a shipped scenario, or a TOML file.")
-]
-Assignments = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--set", metavar="PATH=VALUE", help="Change a value, e.g. labs.OpenAI.cash_usd=2e9."
-    ),
-]
-Study = Annotated[str, typer.Argument(metavar="STUDY", help="A study file, or a shipped one.")]
-Outcomes = Annotated[
-    list[str] | None,
-    typer.Option(metavar="NAME", help="E.g. defaults or OpenAI.out_of_cash; may be repeated."),
-]
-FromMonth = Annotated[
-    str | None,
-    typer.Option(
-        metavar="MONTH", help="Play the base until this month of the run (24, or 2026-01)."
-    ),
-]
-Workers = Annotated[
-    int | None,
-    typer.Option(parser=_whole, metavar="N", help="Runs at once; by default one a core."),
-]
-Engine = Annotated[
-    Literal["local", "dask"], typer.Option(help="Processes of this machine, or a Dask cluster.")
-]
-Scheduler = Annotated[
-    str | None, typer.Option(metavar="ADDRESS", help="Of a Dask scheduler, tcp://HOST:8786.")
-]
-RetryFailed = Annotated[bool, typer.Option("--retry-failed", help="Play failed runs again.")]
-NoPlots = Annotated[bool, typer.Option("--no-plots", help="Write no figures.")]
-Quiet = Annotated[bool, typer.Option("--quiet", help="Print nothing.")]
 
 
 def _version(wanted: bool) -> None:
@@ -97,10 +69,10 @@ def run(
     scenario: ScenarioName,
     seed: Annotated[
         int | None,
-        typer.Option(parser=_whole, metavar="N", help="Seed of all chance; fresh if left out."),
+        typer.Option(parser=whole, metavar="N", help="Seed of all chance; fresh if left out."),
     ] = None,
     months: Annotated[
-        int | None, typer.Option(parser=_whole, metavar="N", help="Months to play.")
+        int | None, typer.Option(parser=whole, metavar="N", help="Months to play.")
     ] = None,
     assignments: Assignments = None,
     from_month: FromMonth = None,
@@ -144,22 +116,18 @@ def run(
 
 
 @app.command()
+@plays_runs
 def sweep(
     study: Study,
-    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder of the study.")],
-    workers: Workers = None,
+    out: StudyOut,
     from_month: FromMonth = None,
-    engine: Engine = "local",
-    scheduler: Scheduler = None,
-    retry_failed: RetryFailed = False,
     no_plots: NoPlots = False,
+    *,
+    running: Running,
     quiet: Quiet = False,
 ) -> None:
     """Run a study: many seeds, variants, points of a design. The same command resumes."""
-    folder = _run_study(
-        study, out, from_month, workers=workers, engine=engine, scheduler=scheduler,
-        retry_failed=retry_failed, progress=not quiet,
-    )  # fmt: skip
+    folder = _run_study(study, out, from_month, running, quiet)
     from .analysis.ensemble import save_ensemble_tables
     from .analysis.ensemble_plots import save_ensemble_figures
     from .analysis.ensemble_summary import ensemble_summary
@@ -177,6 +145,7 @@ def sweep(
 
 
 @app.command()
+@plays_runs
 def compare(
     scenario: ScenarioName,
     variant: Annotated[
@@ -184,7 +153,7 @@ def compare(
         typer.Option(metavar="NAME:PATH=VALUE[,...]", help="What to compare; may be repeated."),
     ],
     replications: Annotated[
-        int | None, typer.Option(parser=_whole, metavar="N", help="Seeds; by default 30.")
+        int | None, typer.Option(parser=whole, metavar="N", help="Seeds; by default 30.")
     ] = None,
     precision: Annotated[
         float | None,
@@ -195,7 +164,7 @@ def compare(
     ] = None,
     max_replications: Annotated[
         int | None,
-        typer.Option(parser=_whole, metavar="N", help="Seeds at most, with --precision; 500."),
+        typer.Option(parser=whole, metavar="N", help="Seeds at most, with --precision; 500."),
     ] = None,
     outcome: Outcomes = None,
     assignments: Assignments = None,
@@ -203,10 +172,8 @@ def compare(
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Folder for runs, table and figure.")
     ] = None,
-    workers: Workers = None,
-    engine: Engine = "local",
-    scheduler: Scheduler = None,
-    retry_failed: RetryFailed = False,
+    *,
+    running: Running,
     quiet: Quiet = False,
 ) -> None:
     """Compare variants with a scenario on the same seeds: differences with their intervals."""
@@ -221,8 +188,7 @@ def compare(
     with tempfile.TemporaryDirectory() as scratch:
         compared = what_if(
             study, out or Path(scratch) / "study", outcome or HEADLINES, precision=precision,
-            cap=max_replications or CAP, workers=workers, engine=engine, scheduler=scheduler,
-            retry_failed=retry_failed, progress=not quiet,
+            cap=max_replications or CAP, progress=not quiet, **vars(running),
         )  # fmt: skip
         if not quiet:
             from .analysis.paired import comparison_table
@@ -238,24 +204,20 @@ def compare(
 
 
 @app.command()
+@plays_runs
 def sensitivity(
     study: Study,
-    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder of the study.")],
+    out: StudyOut,
     outcome: Outcomes = None,
-    workers: Workers = None,
     from_month: FromMonth = None,
-    engine: Engine = "local",
-    scheduler: Scheduler = None,
-    retry_failed: RetryFailed = False,
+    *,
+    running: Running,
     quiet: Quiet = False,
 ) -> None:
     """Run a study and tell which of its factors matter, and where its outcome of interest lies."""
     from .experiments.sensitivity import analyse, save, screen
 
-    folder = _run_study(
-        study, out, from_month, workers=workers, engine=engine, scheduler=scheduler,
-        retry_failed=retry_failed, progress=not quiet,
-    )  # fmt: skip
+    folder = _run_study(study, out, from_month, running, quiet)
     found = analyse(folder, outcome or None)
     save(found, out / "sensitivity")
     if not quiet:
@@ -322,7 +284,7 @@ def strategies() -> None:
 def explain(
     scenario: ScenarioName,
     seed: Annotated[
-        int, typer.Option(parser=_whole, metavar="N", help="Seed of the run to tell of.")
+        int, typer.Option(parser=whole, metavar="N", help="Seed of the run to tell of.")
     ],
     firm: Annotated[str, typer.Option(metavar="NAME", help="The firm whose story to tell.")],
     assignments: Assignments = None,
@@ -383,16 +345,21 @@ def _print(parts: Iterable[Any]) -> None:
         console.print(part)
 
 
-def _run_study(study: str, out: Path, from_month: str | None, **running: Any) -> StudyFolder:
+def _run_study(
+    study: str, out: Path, from_month: str | None, running: Running, quiet: bool
+) -> StudyFolder:
     from .experiments.runner import run_study
     from .experiments.study import branched, load_study
 
-    return run_study(branched(load_study(study), from_month), out, **running)
+    chosen = branched(load_study(study), from_month)
+    return run_study(chosen, out, progress=not quiet, **vars(running))
 
 
 def _leave_if_failed(folder: StudyFolder) -> None:
     """Exit code 3 tells a script that some runs of a study failed."""
-    if not folder.runs["status"].isin(("ok", "not_applicable")).all():
+    from .analysis.wording import FAILED
+
+    if folder.runs["status"].isin(FAILED).any():
         raise typer.Exit(RUNS_FAILED)
 
 

@@ -188,8 +188,12 @@ class ComputeMarket(mesa.Model):
 
     def tables(self) -> dict[str, pa.Table]:
         """The result tables so far, by name (docs/tables.md)."""
+        return {name: self.table(name) for name in TABLES}
+
+    def table(self, name: str) -> pa.Table:
+        """A result table so far, as Arrow."""
         with _without_collector():
-            return founding.result_tables(self.economy)
+            return founding.result_table(self.economy, name)
 
     def manifest(self) -> dict[str, Any]:
         """What is needed to reproduce the run, and whether its books balance."""
@@ -216,7 +220,7 @@ class ComputeMarket(mesa.Model):
         """A result table so far as a DataFrame."""
         key = table, self.month
         if key not in self._frames:
-            self._frames[key] = founding.result_table(self.economy, table).to_pandas()
+            self._frames[key] = self.table(table).to_pandas()
         return self._frames[key]
 
     @property

@@ -189,8 +189,3 @@ def result_table(economy: Economy, name: str) -> pa.Table:
     if name == "contracts":
         return as_table(name, contract_columns(economy))
     return as_table(name, economy.market.recorder.columns(name))
-
-
-def result_tables(economy: Economy) -> dict[str, pa.Table]:
-    """All result tables so far."""
-    return {name: result_table(economy, name) for name in economy.market.recorder.rows}

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import pandas as pd
 
-from .firm_outcomes import parse_details, records
 from .played import Played, outcome
+from .tables import parse_details, records
 
 _YEAR = 12
 

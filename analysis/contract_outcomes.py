@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+import numpy as np
 import pandas as pd
+import pyarrow.compute as pc
 
-from .firm_outcomes import parse_details
 from .played import Played, outcome
+from .tables import columns, parse_details
 
 if TYPE_CHECKING:
     from ..scenario import Scenario
@@ -140,16 +142,17 @@ def _exclusive_cloud_share(run: Played) -> float | None:
     pair = bond(run.scenario)
     if pair is None:
         return None
-    flows = run.tables["flows"]
-    paid = flows[
-        (flows["payer"] == pair.lab)
-        & flows["purpose"].isin(["compute", "prepayment"])
-        & (flows["month"] < WINDOW_MONTHS)
-    ]
-    total = float(paid["amount_usd"].sum())
+    flows = columns(run.given, "flows", "month", "payer", "payee", "purpose", "amount_usd")
+    paid = flows.filter(
+        (pc.field("payer") == pair.lab)
+        & pc.field("purpose").isin(["compute", "prepayment"])
+        & (pc.field("month") < WINDOW_MONTHS)
+    )
+    total = pc.sum(paid["amount_usd"]).as_py() or 0
     if total <= 0:
         return None
-    return float(paid.loc[paid["payee"].isin(pair.group), "amount_usd"].sum()) / total
+    own = paid.filter(pc.field("payee").isin(sorted(pair.group)))
+    return float((pc.sum(own["amount_usd"]).as_py() or 0) / total)
 
 
 @outcome("H100e")
@@ -164,13 +167,14 @@ def _bound_lab_contracted_h100e(run: Played) -> float | None:
     return _mean_of_lab(run, "contracted_training_h100e", "contracted_inference_h100e")
 
 
-def _mean_of_lab(run: Played, *columns: str) -> float | None:
+def _mean_of_lab(run: Played, *names: str) -> float | None:
     pair = bond(run.scenario)
     if pair is None:
         return None
-    firms = run.tables["firms"]
-    own = firms[(firms["firm"] == pair.lab) & (firms["month"] < WINDOW_MONTHS)]
-    return None if own.empty else float(own[list(columns)].sum(axis="columns").mean())
+    firms = columns(run.given, "firms", "month", "firm", *names)
+    own = firms.filter((pc.field("firm") == pair.lab) & (pc.field("month") < WINDOW_MONTHS))
+    total = sum([np.asarray(own[name], dtype=float) for name in names])
+    return float(np.mean(total)) if len(own) else None
 
 
 def _of(run: Played, kind: str) -> pd.DataFrame | None:

@@ -15,13 +15,14 @@ import numpy as np
 import pandas as pd
 from scipy.stats import binomtest
 
-from .outcomes import CONTRACT, OUTCOMES, SPOT, records
+from .outcomes import CONTRACT, OUTCOMES, SPOT
 from .summary import LIST
-from .wording import BASE
+from .tables import records
+from .wording import BASE, FAILED, NOT_APPLICABLE, OK
 
 Frames = Mapping[str, pd.DataFrame | None]
 
-STATUSES: Final = ("ok", "error", "timeout", "not_applicable")
+STATUSES: Final = (OK, *FAILED, NOT_APPLICABLE)
 EVENTS: Final = ("out_of_cash", "default")
 PRICES: Final = {"spot": SPOT, "contract": CONTRACT, "list": LIST}
 LEVELS: Final = {"p5": 0.05, "p25": 0.25, "p50": 0.5, "p75": 0.75, "p95": 0.95}
@@ -65,7 +66,7 @@ def failed_runs(runs: pd.DataFrame) -> pd.DataFrame:
     """Runs that broke off or took too long, one of each error first."""
     if runs.empty:
         return runs
-    failed = runs[~runs["status"].isin(("ok", "not_applicable"))]
+    failed = runs[runs["status"].isin(FAILED)]
     repeat = failed["error"].fillna("").groupby(failed["error"].fillna("")).cumcount()
     return failed.loc[repeat.sort_values(kind="stable").index]
 
@@ -172,7 +173,7 @@ def outcome_quantiles(runs: pd.DataFrame) -> pd.DataFrame:
     """
     rows = []
     for variant in variants_of(runs):
-        ended = runs[(runs["variant"] == variant) & (runs["status"] == "ok")]
+        ended = runs[(runs["variant"] == variant) & (runs["status"] == OK)]
         for name in (name for name in OUTCOMES if name in runs):
             values = ended[name].astype(float).dropna()
             quantiles = dict(zip(LEVELS, values.quantile(list(LEVELS.values())), strict=True))

@@ -26,9 +26,9 @@ from .ensemble import (
     switch_probabilities,
     variants_of,
 )
-from .outcomes import records
 from .summary import MOST_ROWS, more, note, plain_table
-from .wording import h100e, listed, percent, price, usd
+from .tables import records
+from .wording import FAILED, NOT_APPLICABLE, OK, h100e, listed, percent, price, usd
 
 EXPOSED: Final = ("independent", "neocloud")  # kinds of firm that no parent pays for
 MOST_FAILURES: Final = 4
@@ -49,7 +49,7 @@ def ensemble_summary(frames: Frames, start: str | None = None) -> list[Renderabl
     failed = failed_runs(runs)
     parts: list[RenderableType] = [run_table(runs)]
     parts += [failure_list(failed)] if len(failed) else []
-    if runs.empty or not (runs["status"] == "ok").any():
+    if runs.empty or not (runs["status"] == OK).any():
         return parts
     quantiles = outcome_quantiles(runs)
     if over_a_design(runs):
@@ -70,11 +70,11 @@ def ensemble_summary(frames: Frames, start: str | None = None) -> list[Renderabl
 def run_table(runs: pd.DataFrame) -> Table:
     """How many runs each variant asked for, and how they ended."""
     counts = run_counts(runs)
-    others = [name for name in ("error", "timeout", "not_applicable") if counts[name].any()]
+    others = [name for name in (*FAILED, NOT_APPLICABLE) if counts[name].any()]
     heads = ["Asked for", "Finished", *(name.replace("_", " ").capitalize() for name in others)]
     table = plain_table("Runs", "Variant", *heads, numbers=len(heads))
     for row in records(counts):
-        _add(table, row["variant"], *(str(row[name]) for name in ("runs", "ok", *others)))
+        _add(table, row["variant"], *(str(row[name]) for name in ("runs", OK, *others)))
     return table
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import pandas as pd
 
-from .outcomes import Tables, parse_details, records
+from .tables import Tables, parse_details, records
 from .wording import h100e, listed, number, price, spans, usd
 
 if TYPE_CHECKING:

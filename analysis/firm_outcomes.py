@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
-from .firm_finance import FINANCE_COLUMNS, finance_columns
+from ..market.columns import Columns
+from ..market.recorder import ARROW
+from .firm_finance import FINANCE_COLUMNS, FINANCE_SERIES, finance_columns
+from .tables import AnyTables, columns, events_of
 
 if TYPE_CHECKING:
     from ..scenario import Scenario
 
-Tables = Mapping[str, pd.DataFrame]
 Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
+Places = npt.NDArray[np.integer[Any]]
 
 SWITCH_COLUMNS: Final = ("month", "month_from", "lab", "from", "to", "reason", "forced")
 
-FIRM_COLUMNS: Final = (  # of `firm_outcomes`, with their kinds
+FIRM_COLUMNS: Final[Columns] = (  # of `firm_outcomes`, with their kinds
     ("firm", "str"),
     ("role", "str"),
     ("kind", "str"),
@@ -40,98 +43,63 @@ FIRM_COLUMNS: Final = (  # of `firm_outcomes`, with their kinds
     ("cumulative_burn_usd", "float"),
     *FINANCE_COLUMNS,
 )
+_SERIES: Final = ("arr_usd", "cash_usd", "runway_months", "arrears_usd", "main_supplier")
 
 
-def firm_outcomes(tables: Tables, scenario: Scenario) -> pd.DataFrame:
+def firm_outcomes(tables: AnyTables, scenario: Scenario) -> pd.DataFrame:
     """A row a firm of the scenario: when it ran short, whom it bought from, what it raised.
 
     Months are numbers of the run, null where the thing never happened; money is in USD.
     A firm that never entered has its row too, with `took_part` False.
     """
+    return firm_frame(firm_table(tables, scenario))
+
+
+def firm_frame(table: pa.Table) -> pd.DataFrame:
+    """The frame of a `firm_table`; months are integers that may be null."""
+    months = [name for name, _ in FIRM_COLUMNS if name.endswith("_month")]
+    return table.to_pandas().astype(dict.fromkeys(months, "Int64"))
+
+
+def firm_table(tables: AnyTables, scenario: Scenario) -> pa.Table:
+    """`firm_outcomes` as Arrow, which a study needs of each of its runs."""
     roles = {"lab": scenario.labs, "cloud": scenario.clouds}
     roles |= {"chipmaker": scenario.chipmakers, "investor": scenario.investors}
     listed = [(firm, role) for role, firms in roles.items() for firm in firms]
-    index = pd.Index([firm.name for firm, _ in listed], dtype=object)
-    size = len(index)
-
-    table = tables["firms"]
-    at = _positions(index, table["firm"])
-    month = table["month"].to_numpy()
-    if not (np.diff(month) >= 0).all():
-        order = np.argsort(month, kind="stable")
-        table, at, month = table.iloc[order], at[order], month[order]
-    present = at >= 0
-
-    def first(flags: Flags) -> pd.api.extensions.ExtensionArray:
-        return _first_month(size, at[flags & present], month[flags & present])
-
-    def series(column: str) -> Floats:
-        return table[column].to_numpy(dtype=float)
-
-    final_arr, lowest_cash = np.full(size, np.nan), np.full(size, np.inf)
-    final_arr[at[present]] = series("arr_usd")[present]  # the last row of a firm wins
-    np.minimum.at(lowest_cash, at[present], series("cash_usd")[present])
-    burnt = np.zeros(size)
-    np.add.at(burnt, at[present], series("burn_usd")[present])
-
-    supplier = table["main_supplier"].fillna("").to_numpy(dtype=object)
-    supplied = present & (supplier != "")
-    first_supplier, last_supplier = (np.full(size, "", dtype=object) for _ in range(2))
-    first_supplier[at[supplied][::-1]] = supplier[supplied][::-1]
-    last_supplier[at[supplied]] = supplier[supplied]
-
-    events = tables["events"]
-    kind = events["kind"].to_numpy(dtype=object)
-    named = _positions(index, events["firm"])
-    default = (kind == "default") & (named >= 0)
-
-    def count(*kinds: str) -> npt.NDArray[np.int64]:
-        flags = np.isin(kind, kinds) & (named >= 0)
-        return np.bincount(named[flags], minlength=size)
-
-    equity = tables["flows"].loc[tables["flows"]["purpose"] == "equity", ["payee", "amount_usd"]]
-    payee = _positions(index, equity["payee"])
-    raised = np.zeros(size, dtype=np.int64)
-    np.add.at(raised, payee[payee >= 0], equity["amount_usd"].to_numpy()[payee >= 0])
-
-    switched = _positions(index, switches(tables)["lab"])
-    return pd.DataFrame(
-        {
-            "firm": index.to_numpy(),
-            "role": [role for _, role in listed],
-            "kind": [getattr(firm, "kind", "") for firm, _ in listed],
-            "took_part": np.isin(np.arange(size), at),
-            "out_of_cash_month": first(table["arrears_usd"].to_numpy() > 0),
-            "first_runway_below_one_month": first(series("runway_months") < 1),
-            "default_month": _first_month(
-                size, named[default], events["month"].to_numpy()[default]
-            ),
-            "switches": np.bincount(switched[switched >= 0], minlength=size),
-            "first_main_supplier": first_supplier,
-            "last_main_supplier": last_supplier,
-            "rounds_closed": count("round_closed"),
-            "rounds_failed": count("round_failed", "round_refused"),
-            "funds_raised_usd": raised,
-            "minimum_cash_usd": np.where(np.isfinite(lowest_cash), lowest_cash, np.nan),
-            "final_arr_usd": final_arr,
-            "cumulative_burn_usd": burnt,
-            **finance_columns(size, at, table, named, events),
-        }
-    )
+    names = [firm.name for firm, _ in listed]
+    switched = pa.array([turn["lab"] for turn in _turns(tables)], pa.string())
+    flows = columns(tables, "flows", "purpose", "payee", "amount_usd")
+    found: dict[str, Any] = {
+        "firm": names,
+        "role": [role for _, role in listed],
+        "kind": [getattr(firm, "kind", "") for firm, _ in listed],
+        **_from_firms(
+            columns(tables, "firms", "firm", "month", *_SERIES, "burn_usd", *FINANCE_SERIES), names
+        ),
+        **_from_events(columns(tables, "events", "kind", "firm", "month", "amount_usd"), names),
+        "switches": _per_firm(names, switched),
+        "funds_raised_usd": _raised(flows, names),
+    }
+    arrays = [pa.array(found[name], ARROW[kind], from_pandas=True) for name, kind in FIRM_COLUMNS]
+    return pa.Table.from_arrays(arrays, [name for name, _ in FIRM_COLUMNS])
 
 
-def switches(tables: Tables) -> pd.DataFrame:
+def switches(tables: AnyTables) -> pd.DataFrame:
     """A row a change of a lab's main supplier over all workloads, in the order they counted.
 
     `month` is the month in which the switch counted, `month_from` the first with the new supplier;
     `forced` says that the old one had defaulted.
     """
-    events = tables["events"]
-    rows = []
-    for event in records(events[events["kind"] == "switch"]):
-        details = parse_details(event["details"])
+    return pd.DataFrame(_turns(tables), columns=list(SWITCH_COLUMNS))
+
+
+def _turns(tables: AnyTables) -> list[dict[str, Any]]:
+    """The rows of `switches`."""
+    turns = []
+    for event in events_of(tables, "switch"):
+        details = event["details"]
         if details.get("workload") == "overall":
-            rows.append(
+            turns.append(
                 {
                     "month": event["month"],
                     "month_from": details.get("month_from", event["month"]),
@@ -142,29 +110,81 @@ def switches(tables: Tables) -> pd.DataFrame:
                     "forced": bool(details.get("forced", False)),
                 }
             )
-    return pd.DataFrame(rows, columns=list(SWITCH_COLUMNS))
+    return turns
 
 
-def records(table: pd.DataFrame) -> list[dict[str, Any]]:
-    """The rows of a table as dictionaries."""
-    return cast("list[dict[str, Any]]", table.to_dict("records"))
+def _from_firms(rows: pa.Table, names: list[str]) -> dict[str, npt.NDArray[Any]]:
+    """What the monthly rows of firms tell."""
+    size = len(names)
+    if not (np.diff(np.asarray(rows["month"])) >= 0).all():
+        rows = rows.sort_by("month")
+    at, rows = _placed(names, rows, "firm")
+    month, *series = (np.asarray(rows[name]) for name in ("month", *_SERIES))
+    arr, cash, runway, arrears, supplier = series
+    final_arr, lowest_cash = np.full(size, np.nan), np.full(size, np.inf)
+    final_arr[at] = arr  # the last row of a firm wins
+    np.minimum.at(lowest_cash, at, cash)
+    supplied = np.asarray(pc.fill_null(pc.not_equal(rows["main_supplier"], ""), False))
+    where, supplier = at[supplied], supplier[supplied]
+    first_supplier, last_supplier = (np.full(size, "", dtype=object) for _ in range(2))
+    first_supplier[where[::-1]] = supplier[::-1]
+    last_supplier[where] = supplier
+    return {
+        "took_part": np.isin(np.arange(size), at),
+        "out_of_cash_month": _first_month(size, at[arrears > 0], month[arrears > 0]),
+        "first_runway_below_one_month": _first_month(size, at[runway < 1], month[runway < 1]),
+        "first_main_supplier": first_supplier,
+        "last_main_supplier": last_supplier,
+        "minimum_cash_usd": np.where(np.isfinite(lowest_cash), lowest_cash, np.nan),
+        "final_arr_usd": final_arr,
+        "cumulative_burn_usd": np.bincount(at, np.asarray(rows["burn_usd"]), size),
+        **finance_columns(size, at, rows),
+    }
 
 
-def parse_details(text: object) -> dict[str, Any]:
-    """The details of an event; empty where there are none."""
-    details = json.loads(text) if isinstance(text, str) and text else {}
-    return details if isinstance(details, dict) else {}
+def _from_events(events: pa.Table, names: list[str]) -> dict[str, npt.NDArray[Any]]:
+    """What events of defaults and rounds tell."""
+
+    def of(*kinds: str) -> pa.Table:
+        return events.filter(pc.is_in(events["kind"], pa.array(kinds)))
+
+    at, defaults = _placed(names, of("default"), "firm")
+    signer, signed = _placed(names, of("contract_signed"), "firm")
+    return {
+        "default_month": _first_month(len(names), at, np.asarray(defaults["month"])),
+        "rounds_closed": _per_firm(names, of("round_closed")["firm"]),
+        "rounds_failed": _per_firm(names, of("round_failed", "round_refused")["firm"]),
+        "commitments_signed_usd": np.bincount(signer, np.asarray(signed["amount_usd"]), len(names)),
+    }
 
 
-def _positions(index: pd.Index, names: pd.Series) -> npt.NDArray[np.intp]:
-    """The place of each name in the index, -1 where it is not there."""
-    return index.get_indexer(pd.Index(names, dtype=object))
+def _raised(flows: pa.Table, names: list[str]) -> Places:
+    """Equity paid in to each firm, USD."""
+    at, equity = _placed(names, flows.filter(pc.equal(flows["purpose"], "equity")), "payee")
+    raised = np.zeros(len(names), dtype=np.int64)
+    np.add.at(raised, at, np.asarray(equity["amount_usd"]))
+    return raised
 
 
-def _first_month(
-    size: int, at: npt.NDArray[np.intp], month: npt.NDArray[np.int64]
-) -> pd.api.extensions.ExtensionArray:
-    """The lowest month of each of `size` rows, null for rows that `at` does not name."""
+def _per_firm(names: list[str], named: pa.Array | pa.ChunkedArray) -> Places:
+    """How often each firm is named."""
+    return np.bincount(np.asarray(_places(names, named).drop_null()), minlength=len(names))
+
+
+def _placed(names: list[str], rows: pa.Table, column: str) -> tuple[Places, pa.Table]:
+    """The rows that name a firm in a column, and the place of each one's firm."""
+    places = _places(names, rows[column])
+    known = pc.is_valid(places)
+    return np.asarray(places.filter(known)), rows.filter(known)
+
+
+def _places(names: list[str], named: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
+    """The place of each name given among all names, null where it is not there."""
+    return pc.index_in(named, value_set=pa.array(names, pa.string()))
+
+
+def _first_month(size: int, at: Places, month: Places) -> Floats:
+    """The lowest month of each of `size` rows, NaN for rows that `at` does not name."""
     first = np.full(size, np.inf)
     np.minimum.at(first, at, month)
-    return pd.array(np.where(np.isfinite(first), first, np.nan), dtype="Int64")
+    return np.where(np.isfinite(first), first, np.nan)

@@ -11,23 +11,16 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import pandas as pd
 
+from ..market.columns import MONTHS
 from . import (  # noqa: F401 (each enters its outcomes)
     alliance_outcomes,
     contract_outcomes,
     finance_outcomes,
     programme_outcomes,
 )
-from .firm_outcomes import (
-    FIRM_COLUMNS,
-    SWITCH_COLUMNS,
-    Floats,
-    Tables,
-    firm_outcomes,
-    parse_details,
-    records,
-    switches,
-)
+from .firm_outcomes import FIRM_COLUMNS, SWITCH_COLUMNS, Flags, Floats, firm_outcomes, switches
 from .played import OUTCOMES, Better, Outcome, Played, Value, outcome
+from .tables import AnyTables, Tables
 
 if TYPE_CHECKING:
     from ..scenario import Scenario
@@ -37,15 +30,11 @@ __all__ = [
     "OUTCOMES",
     "SWITCH_COLUMNS",
     "Better",
-    "Floats",
     "Outcome",
     "Played",
-    "Tables",
     "Value",
     "firm_outcomes",
     "outcomes",
-    "parse_details",
-    "records",
     "switches",
     "yearly",
 ]
@@ -53,23 +42,12 @@ __all__ = [
 SPOT: Final = "spot_price_usd_per_h100e_hour"
 CONTRACT: Final = "contract_price_usd_per_h100e_hour"
 
-_SUMS: Final = (
-    "lab_revenue_usd",
-    "cloud_revenue_usd",
-    "chip_revenue_usd",
-    "capex_usd",
-    "ai_capex_hyperscalers_usd",
-    "equity_raised_usd",
-    "strategic_equity_usd",
-    "loans_drawn_usd",
-    "parent_funding_usd",
-    "commitments_signed_usd",
-)
+_SUMS: Final = tuple(name for name, _ in MONTHS if name.endswith("_usd"))
 _YEAR_ENDS: Final = ("installed_mw", "installed_training_h100e", "installed_inference_h100e")
 _MEANS: Final = (SPOT, CONTRACT, "list_price_usd_per_h100e_hour", "utilisation")
 
 
-def outcomes(tables: Tables, scenario: Scenario) -> dict[str, Value]:
+def outcomes(tables: AnyTables, scenario: Scenario) -> dict[str, Value]:
     """All outcomes of a run, by name; None where the run does not define one."""
     return Played(tables, scenario).outcomes(OUTCOMES)
 
@@ -77,50 +55,50 @@ def outcomes(tables: Tables, scenario: Scenario) -> dict[str, Value]:
 @outcome("months")
 def _months(run: Played) -> int:
     """Months played."""
-    return len(run.tables["months"])
+    return len(run.month("month"))
 
 
 @outcome("firms", better="lower")
 def _defaults(run: Played) -> int:
     """Firms that defaulted."""
-    return int(run.firms["default_month"].notna().sum())
+    return int(np.isfinite(run.firm("default_month")).sum())
 
 
 @outcome("labs", better="lower")
 def _lab_defaults(run: Played) -> int:
     """Independent labs that defaulted."""
-    return int(run.labs["default_month"].notna().sum())
+    return int(np.isfinite(run.lab("default_month")).sum())
 
 
 @outcome("month of the run")
 def _first_default_month(run: Played) -> int | None:
     """Month of the first default; None without one."""
-    month = run.firms["default_month"].min()
-    return None if pd.isna(month) else int(month)
+    months = run.firm("default_month")
+    return None if np.isnan(months).all() else int(np.nanmin(months))
 
 
 @outcome("share", better="lower")
 def _labs_out_of_cash(run: Played) -> float | None:
     """Share of independent labs that at some time could not pay some due in full."""
-    return _share(run.labs["out_of_cash_month"].notna())
+    return _share(np.isfinite(run.lab("out_of_cash_month")))
 
 
 @outcome("firms", better="lower")
 def _firms_out_of_cash(run: Played) -> int:
     """Firms that at some time could not pay some due in full."""
-    return int(run.firms["out_of_cash_month"].notna().sum())
+    return int(np.isfinite(run.firm("out_of_cash_month")).sum())
 
 
 @outcome("switches")
 def _switches(run: Played) -> int:
     """Changes of main supplier over all workloads, of all labs."""
-    return int(run.firms["switches"].sum())
+    return int(run.firm("switches").sum())
 
 
 @outcome("share")
 def _labs_that_switched(run: Played) -> float | None:
     """Share of independent labs that changed main supplier at least once."""
-    return _share(run.labs["switches"] > 0)
+    return _share(run.lab("switches") > 0)
 
 
 @outcome("USD per H100e-hour")
@@ -162,19 +140,19 @@ def _talks_refused(run: Played) -> int:
 @outcome("rounds")
 def _rounds_closed(run: Played) -> int:
     """Equity rounds closed."""
-    return int(run.firms["rounds_closed"].sum())
+    return int(run.firm("rounds_closed").sum())
 
 
 @outcome("rounds", better="lower")
 def _rounds_failed(run: Played) -> int:
     """Equity rounds refused by the firm or left without enough bids."""
-    return int(run.firms["rounds_failed"].sum())
+    return int(run.firm("rounds_failed").sum())
 
 
 @outcome("USD")
 def _funds_raised_usd(run: Played) -> float:
     """Equity paid in during the run, all firms; no parent funding, loans or grants."""
-    return float(run.firms["funds_raised_usd"].sum())
+    return float(run.firm("funds_raised_usd").sum())
 
 
 @outcome("USD")
@@ -264,5 +242,5 @@ def _last(values: Floats) -> float | None:
     return float(known[-1]) if known.size else None
 
 
-def _share(flags: pd.Series) -> float | None:
+def _share(flags: Flags) -> float | None:
     return float(flags.mean()) if len(flags) else None

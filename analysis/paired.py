@@ -18,8 +18,8 @@ from rich.console import Group
 from rich.table import Table
 
 from .drawing import GREY, HALO, INK, PALETTE, headline, new_figure, nothing, style
-from .outcomes import records
 from .summary import note, plain_table
+from .tables import records
 from .wording import SCALES, outcome_words
 
 COLUMNS: Final = 2

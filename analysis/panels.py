@@ -23,7 +23,7 @@ from .drawing import (
     log_dollars,
     style,
 )
-from .outcomes import Tables, parse_details
+from .tables import Tables, parse_details
 from .wording import number
 
 MOST_LINES: Final = 8  # of a panel; more cannot be told apart

@@ -5,15 +5,18 @@ A study computes all outcomes for thousands of runs, hence the numpy arrays.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
+import pyarrow as pa
 
-from .firm_outcomes import Floats, Tables, firm_outcomes
+from .firm_outcomes import Flags, Floats, firm_frame, firm_table
+from .tables import AnyTables, Tables, columns
 
 if TYPE_CHECKING:
     from ..scenario import Scenario
@@ -26,16 +29,27 @@ Better = Literal["higher", "lower"]
 class Played:
     """A run as the outcomes see it: columns as arrays, each derived table made once."""
 
-    def __init__(self, tables: Tables, scenario: Scenario) -> None:
-        self.tables = tables
+    def __init__(self, tables: AnyTables, scenario: Scenario) -> None:
+        """`tables` are the months, firms, events and flows of the run."""
+        self.given = tables
         self.scenario = scenario
+
+    @cached_property
+    def tables(self) -> Tables:
+        """The tables as frames, each made when it is first asked for."""
+        return _Frames(self.given)
 
     def month(self, column: str) -> Floats:
         """A column of `months`, first month first."""
-        table = self.tables["months"]
-        values = table[column].to_numpy(dtype=float)
-        order = table["month"].to_numpy()
-        return values if (np.diff(order) > 0).all() else values[np.argsort(order)]
+        return np.asarray(self._column("months", column), dtype=float)[self._order]
+
+    @cached_property
+    def _order(self) -> npt.NDArray[np.intp]:
+        """Where the rows of the first, second ... month stand in `months`."""
+        return np.argsort(np.asarray(self._column("months", "month")))
+
+    def _column(self, table: str, name: str) -> pa.ChunkedArray:
+        return columns(self.given, table, name)[name]
 
     def outcomes(self, names: Iterable[str]) -> dict[str, Value]:
         """These outcomes, by name; None where the run does not define one."""
@@ -44,18 +58,54 @@ class Played:
     @cached_property
     def event_counts(self) -> dict[str, int]:
         """Number of events of each kind."""
-        return dict(self.tables["events"]["kind"].value_counts())
+        counts = self._column("events", "kind").value_counts()
+        return {count["values"]: count["counts"] for count in counts.to_pylist()}
+
+    def firm(self, column: str) -> npt.NDArray[Any]:
+        """A column of `firm_outcomes`; months are NaN where the thing never happened."""
+        return np.asarray(self.firm_table[column])
+
+    def lab(self, column: str) -> npt.NDArray[Any]:
+        """The same of the independent labs that took part."""
+        return self.firm(column)[self._labs]
+
+    @cached_property
+    def firm_table(self) -> pa.Table:
+        """`firm_outcomes` of this run, as Arrow."""
+        return firm_table(self.given, self.scenario)
+
+    @cached_property
+    def _labs(self) -> Flags:
+        return (self.firm("kind") == "independent") & self.firm("took_part")
 
     @cached_property
     def firms(self) -> pd.DataFrame:
         """`firm_outcomes` of this run."""
-        return firm_outcomes(self.tables, self.scenario)
+        return firm_frame(self.firm_table)
 
     @cached_property
     def labs(self) -> pd.DataFrame:
         """`firm_outcomes` of the independent labs that took part."""
-        firms = self.firms
-        return firms[(firms["kind"] == "independent") & firms["took_part"]]
+        return self.firms[self._labs]
+
+
+class _Frames(Mapping[str, pd.DataFrame]):
+    """Tables as frames: turning all of them into frames takes longer than most outcomes."""
+
+    def __init__(self, tables: AnyTables) -> None:
+        self._tables = dict(tables)
+
+    def __getitem__(self, name: str) -> pd.DataFrame:
+        table = self._tables[name]
+        if isinstance(table, pa.Table):
+            self._tables[name] = table = table.to_pandas()
+        return table
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._tables)
+
+    def __len__(self) -> int:
+        return len(self._tables)
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,7 @@ from .drawing import (
     style,
     write_png,
 )
-from .outcomes import Tables, switches
+from .outcomes import switches
 from .panels import (
     cash_lines,
     contracted_shares,
@@ -45,6 +45,7 @@ from .panels import (
     supplier_colours,
     valuations,
 )
+from .tables import Tables
 
 BLUE, VERMILLION, GREEN, PINK, ORANGE = PALETTE[:5]
 MOST_SUPPLIERS: Final = 9

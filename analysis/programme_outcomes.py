@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from .firm_outcomes import parse_details, records
 from .played import Played, outcome
+from .tables import parse_details, records
 
 _ENDINGS = ("programme_signed", "programme_lapsed")
 

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pandas as pd
 
-from .firm_outcomes import Tables, firm_outcomes, records, switches
+from .firm_outcomes import firm_outcomes, switches
 from .outcomes import CONTRACT, SPOT
 from .plots import FIGURES
 from .report import Page, page_figures, page_tables
 from .summary import closing_summary
+from .tables import Tables, records
 from .wording import listed, price, usd
 
 if TYPE_CHECKING:

@@ -10,7 +10,8 @@ from rich import box
 from rich.console import RenderableType
 from rich.table import Table
 
-from .outcomes import CONTRACT, SPOT, Tables, firm_outcomes, parse_details, records, switches
+from .outcomes import CONTRACT, SPOT, firm_outcomes, switches
+from .tables import Tables, parse_details, records
 from .wording import number, price, usd
 
 if TYPE_CHECKING:

@@ -20,9 +20,9 @@ from rich.table import Table
 from rich.text import Text
 
 from .drawing import GREY, HALO, INK, PALETTE, new_figure, nothing, style
-from .outcomes import records
 from .paired import amount, difference
 from .summary import MOST_ROWS, more, note, plain_table
+from .tables import records
 from .wording import BASE, outcome_words, percent
 
 BLUE, VERMILLION, GREEN = PALETTE[:3]

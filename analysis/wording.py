@@ -6,6 +6,10 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 BASE: Final = "base"  # the variant of a study that is the scenario itself
+# How a run of a study ended; not applicable: a firm was not in position for an intervention.
+OK: Final = "ok"
+FAILED: Final = ("error", "timeout")
+NOT_APPLICABLE: Final = "not_applicable"
 SCALES = ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k"))
 
 

@@ -23,7 +23,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from importlib.metadata import version
 from pathlib import Path
-from statistics import median
 from typing import Any
 from unittest import mock
 
@@ -33,7 +32,7 @@ import psutil
 
 from computemarket import ComputeMarket
 from computemarket.experiments import runner
-from computemarket.experiments.play import READ, Tally
+from computemarket.experiments.play import Tally
 from computemarket.experiments.runner import run_study
 from computemarket.experiments.study import Study
 
@@ -108,20 +107,7 @@ def measure_workers(scenario: str, runs: int, workers: int) -> Result:
         "model": tally.model_seconds,
         "batches": tally.seconds,
         "parent": own_s if workers > 1 else wall_s - tally.seconds,
-        "frames": frames_s(scenario) * runs,
     }
-
-
-def frames_s(scenario: str) -> float:
-    """Median time that the tables of a run take as frames, which outcomes are computed from."""
-    seconds = []
-    for seed in range(1, WARM_UP + 1):
-        model = ComputeMarket(scenario, seed=seed).run()
-        start = time.perf_counter()
-        for name in READ:
-            model.frame(name)
-        seconds.append(time.perf_counter() - start)
-    return median(seconds)
 
 
 def cpu_s() -> float:
@@ -260,7 +246,6 @@ def report_workers(share: float, repeats: int) -> bool:
         overheads.append(in_batches + parent)
         slots = workers * result["wall"] / model_s - 1
         for name, value in (
-            ("its tables as frames, part of that", result["frames"] / model_s),
             ("outcomes and Parquet in the batches, of the model's time", in_batches),
             ("parent outside of batches, of the model's time", parent),
             ("**overhead**, the sum of both", in_batches + parent),

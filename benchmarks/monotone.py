@@ -15,10 +15,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from joblib import Parallel, delayed
-from scipy import stats
 
 from computemarket import ComputeMarket, load_scenario
 from computemarket.analysis.outcomes import OUTCOMES, Played
+from computemarket.experiments.intervals import t_interval
 from computemarket.scenario import Scenario, override
 
 CRASH = {"month": "2025-01", "kind": "sentiment_shock", "value": -2.0}
@@ -55,15 +55,8 @@ CLAIMS = (
 def play(scenario: Scenario, seed: int) -> dict[str, float]:
     """The outcomes of one run that claims are made about."""
     model = ComputeMarket(scenario, seed=seed).run()
-    run = Played({name: model.frame(name) for name in ("months", "firms", "events", "flows")},
-                 scenario)  # fmt: skip
+    run = Played(model.tables(), scenario)
     return {name: float(OUTCOMES[name].compute(run)) for name in {c.outcome for c in CLAIMS}}
-
-
-def interval(differences: np.ndarray) -> tuple[float, float]:
-    """Two-sided 95 % t interval of the mean."""
-    half = stats.t.ppf(0.975, len(differences) - 1) * stats.sem(differences)
-    return differences.mean() - half, differences.mean() + half
 
 
 def main() -> None:
@@ -91,7 +84,7 @@ def main() -> None:
             np.array([run[claim.outcome] for run in results[name]])
             for name in (claim.base, claim.variant)
         )
-        low, high = interval(after - before)
+        low, high, _ = t_interval(after - before)
         holds = low > 0 if claim.sign > 0 else high < 0
         scale, unit = (1e9, "$B") if claim.outcome.endswith("_usd") else (1, "")
         shown = [f"{v / scale:.3g}" for v in (before.mean(), after.mean(), (after - before).mean())]

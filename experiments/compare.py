@@ -17,7 +17,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ..analysis.outcomes import OUTCOMES, Better, records
+from ..analysis.outcomes import OUTCOMES, Better
+from ..analysis.tables import records
+from ..analysis.wording import FAILED, NOT_APPLICABLE, OK
 from .intervals import (
     Interval,
     PairedCounts,
@@ -35,7 +37,6 @@ from .measures import check_names, measures_of, numbers
 Floats = npt.NDArray[np.float64]
 Method = Literal["t", "bootstrap"]
 
-FAILED: Final = ("error", "timeout")
 SHARES: Final = ("share", "share of runs")  # units whose precision is absolute
 DIRECTIONS: Final[Mapping[Better | None, str]] = {
     "higher": "higher is better",
@@ -69,7 +70,7 @@ def compare(
         base: the variant that the others are compared with.
         outcomes: names of outcomes, or of a firm's as `OpenAI.default` (`FIRM_MEASURES`); all
             outcomes of runs if left out.
-        variants: which, and in which order; all by name if left out.
+        variants: which, and in which order; all as they come in `runs` if left out.
         firm_outcomes: a row a run and firm, for outcomes of firms.
         level: of confidence.
         first_stage: how many replications decided on the number of the rest.
@@ -88,7 +89,7 @@ def compare(
         StudyError: a name is not known.
     """
     known = measures_of(runs, firm_outcomes)
-    played = sorted(str(name) for name in runs["variant"].unique())
+    played = [str(name) for name in runs["variant"].unique()]
     names = [name for name in known if name in OUTCOMES] if outcomes is None else list(outcomes)
     others = [name for name in played if name != base] if variants is None else list(variants)
     check_names("outcomes", names, known, "the name of an outcome")
@@ -101,7 +102,7 @@ def compare(
     statuses = _by_pair(runs, runs["status"])
     rows = []
     for name in names:
-        values = _by_pair(runs, numbers(name, known[name].of(runs)).where(runs["status"] == "ok"))
+        values = _by_pair(runs, numbers(name, known[name], runs))
         is_share = bool(values.isin([0, 1, nan]).to_numpy().all())
         for variant in others:
             sides, better = values[[base, variant]], known[name].better
@@ -176,8 +177,8 @@ def _counts(statuses: pd.DataFrame, sides: pd.DataFrame) -> dict[str, int]:
     return {
         "pairs": int(known.sum()),
         "failed": int(np.isin(status, FAILED).sum()),
-        "not_applicable": int((status == "not_applicable").sum()),
-        "undefined": int(((status == "ok").all(axis=1) & ~known).sum()),
+        "not_applicable": int((status == NOT_APPLICABLE).sum()),
+        "undefined": int(((status == OK).all(axis=1) & ~known).sum()),
     }
 
 

@@ -26,15 +26,21 @@ Cube = npt.NDArray[np.float64]
 TAIL: Final = 0.005
 
 
+def group_size(study: Study) -> int:
+    """Points of one trajectory of a Morris design, or of one block of a Sobol design."""
+    factors = len(study.factors)
+    if study.design.kind == "morris":
+        return factors + 1
+    return (2 if study.design.second_order else 1) * factors + 2
+
+
 def number_of_points(study: Study) -> int:
     """How many points the design has; known without laying it out, except for a CSV file."""
     design, factors = study.design, study.factors
     if design.kind == "csv":
         return len(_csv_rows(design, factors))
-    if design.kind == "morris":
-        return (design.trajectories or 0) * (len(factors) + 1)
-    if design.kind == "sobol":
-        return (design.points or 0) * ((2 if design.second_order else 1) * len(factors) + 2)
+    if design.kind in ("morris", "sobol"):
+        return (design.trajectories or design.points or 0) * group_size(study)
     if design.kind == "grid":
         size = 1
         for factor in factors:

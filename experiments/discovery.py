@@ -20,10 +20,10 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from ..analysis.drawing import write_png
-from ..analysis.outcomes import records
+from ..analysis.tables import records
 from ..analysis.tornado import heading, region, region_table
 from .measures import check_names, measures_of, numbers
-from .store import OK, StudyFolder, writing
+from .store import StudyFolder, writing
 from .study import Discovery, Study, StudyError
 
 Flags = npt.NDArray[np.bool_]
@@ -115,8 +115,7 @@ def discover(
         raise StudyError("discovery: given none, expected an outcome above or below a bound")
     known = measures_of(folder.runs, folder.firm_outcomes)
     check_names("discovery.outcome", [wanted.outcome], known, "the name of an outcome")
-    values = numbers(wanted.outcome, known[wanted.outcome].of(folder.runs))
-    values = values.where(folder.runs["status"] == OK)
+    values = numbers(wanted.outcome, known[wanted.outcome], folder.runs)
     tables: list[tuple[pd.DataFrame, pd.DataFrame]] = []
     skipped = []
     for variant in folder.manifest["variants"]:

@@ -17,9 +17,10 @@ import pandas as pd
 from scipy.special import stdtrit
 
 from ..analysis.tornado import level_text
+from .designs import group_size
 from .intervals import t_interval
 from .measures import Measure, numbers
-from .store import OK, StudyFolder
+from .store import StudyFolder
 from .study import Study, StudyError
 
 Floats = npt.NDArray[np.float64]
@@ -51,7 +52,7 @@ def answers(folder: StudyFolder, measure: Measure, name: str, variant: str) -> A
     """
     study = folder.study
     runs = folder.runs[folder.runs["variant"] == variant]
-    played = numbers(name, measure.of(runs)).where(runs["status"] == OK)
+    played = numbers(name, measure, runs)
     keys = pd.MultiIndex.from_frame(runs[["point", "replication"]])
     values = played.set_axis(keys).unstack("replication")
     columns = [factor.column for factor in study.factors]
@@ -101,16 +102,15 @@ def ends(given: Answers, level: float = 0.95) -> list[dict[str, Any]]:
 
 def _drawn(given: Answers) -> pd.DataFrame:
     """The outcome at each point that has it: value, and the group whose draw it shares."""
-    kind, factors = given.study.design.kind, len(given.study.factors)
+    kind, step = given.study.design.kind, group_size(given.study)
     if kind in ("grid", "csv"):
         by_seed = given.values[np.isfinite(given.means)]
         return by_seed.melt(var_name="group", value_name="value", ignore_index=False)
     points = given.values.index
     table = pd.DataFrame({"group": points, "value": given.means}, index=points)
     if kind == "morris":
-        table["group"] //= factors + 1
+        table["group"] //= step
     if kind == "sobol":
-        step = (2 if given.study.design.second_order else 1) * factors + 2
         table = table[(points % step == 0) | (points % step == step - 1)]
     return table.dropna()
 

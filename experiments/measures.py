@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from ..analysis.outcomes import OUTCOMES, Better
+from ..analysis.wording import OK
 from ..scenario import Scenario
 from ..scenarios.messages import nearest
 from .study import RUN_COLUMNS, StudyError
@@ -98,10 +99,10 @@ def check_names(where: str, given: Iterable[str], known: Iterable[str], expected
             raise StudyError(f"{where}: given '{name}', expected {expected}{hint}")
 
 
-def numbers(name: str, column: pd.Series) -> pd.Series:
-    """The column as numbers; what is not finite counts as not defined."""
+def numbers(name: str, measure: Measure, runs: pd.DataFrame) -> pd.Series:
+    """A measure of each run as a number; null where the run failed or does not define it."""
     try:
-        numbers = pd.to_numeric(column).astype(float)
-        return numbers.where(np.isfinite(numbers))
+        numbers = pd.to_numeric(measure.of(runs)).astype(float)
+        return numbers.where(np.isfinite(numbers) & (runs["status"] == OK))
     except (TypeError, ValueError):
         raise StudyError(f"outcomes: given '{name}', which is text, expected a number") from None

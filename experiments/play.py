@@ -23,15 +23,16 @@ from pathlib import Path
 from typing import Any, Final
 
 import cloudpickle
-import pandas as pd
 import pyarrow as pa
 
 from ..agents.strategies import register
-from ..analysis.outcomes import Played, parse_details
+from ..analysis.outcomes import Played
+from ..analysis.tables import AnyTables, events_of
+from ..analysis.wording import FAILED, NOT_APPLICABLE, OK
 from ..model import ComputeMarket
 from ..scenario import Scenario, load_scenario
 from .plan import Job, Plan
-from .store import OK, RUN_KEY, TABLES, TableName, schemas, write_part
+from .store import RUN_KEY, TABLES, TableName, schemas, write_part
 
 PART_RUNS: Final = 50
 PART_SECONDS: Final = 10.0
@@ -67,7 +68,7 @@ class Tally:
     @property
     def failed(self) -> int:
         """Number of runs that raised or took too long."""
-        return self.statuses["error"] + self.statuses["timeout"]
+        return sum(self.statuses[status] for status in FAILED)
 
     def add(self, other: Tally) -> None:
         """Count the runs of another tally too."""
@@ -209,23 +210,23 @@ def _play_market(plan: Plan, job: Job, parts: Parts, tally: Tally) -> dict[str, 
     scenario = plan.scenario_of(job)
     started = time.perf_counter()
     model = _played(scenario, job.seed, plan.study.time_limit_seconds)
-    tables = {name: model.frame(name) for name in READ}
+    tables = {name: model.table(name) for name in READ}
     tally.model_seconds += time.perf_counter() - started
     run = Played(tables, scenario)
     kept = run.outcomes(plan.outcomes)
-    if not _applies(tables["events"]):
-        return {"status": "not_applicable", **kept}
-    key = {name: _key(plan, job)[name] for name, _ in RUN_KEY}
-    _add_keyed(parts, "firm_outcomes", key, run.firms)
+    if not _applies(tables):
+        return {"status": NOT_APPLICABLE, **kept}
+    key = {name: _key(plan, job)[name] for name in RUN_KEY}
+    _add_keyed(parts, "firm_outcomes", key, run.firm_table)
     if plan.study.months:
         _add_keyed(parts, "months", key, tables["months"])
     return {"status": OK, **kept}
 
 
-def _applies(events: pd.DataFrame) -> bool:
+def _applies(tables: AnyTables) -> bool:
     """Whether the parties of all interventions were in position when it was their turn."""
-    details = events.loc[events["kind"] == "intervention", "details"]
-    return not any(parse_details(text).get("not_applicable") for text in details)
+    events = events_of(tables, "intervention")
+    return not any(event["details"].get("not_applicable") for event in events)
 
 
 def _played(scenario: Scenario, seed: int, limit_seconds: float) -> ComputeMarket:
@@ -278,10 +279,7 @@ def _one_row(row: dict[str, Any], schema: pa.Schema) -> pa.Table:
     return pa.table({f.name: pa.array([row.get(f.name)], f.type) for f in schema}, schema=schema)
 
 
-def _add_keyed(parts: Parts, name: TableName, key: dict[str, Any], rows: pd.DataFrame) -> None:
+def _add_keyed(parts: Parts, name: TableName, key: dict[str, Any], rows: pa.Table) -> None:
     """Keep rows of a run under its id, variant and seed."""
-    schema = parts.schemas[name]
-    fields = list(schema)[len(key) :]
-    table = pa.Table.from_pandas(rows, pa.schema(fields), preserve_index=False, nthreads=1)
-    keys = [pa.repeat(pa.scalar(key[f.name], f.type), len(rows)) for f in list(schema)[: len(key)]]
-    parts.add(name, pa.Table.from_arrays([*keys, *table.columns], schema=schema))
+    keys = {column: pa.array([value] * len(rows)) for column, value in key.items()}
+    parts.add(name, pa.table({**keys, **dict(zip(rows.column_names, rows.columns, strict=True))}))

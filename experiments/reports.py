@@ -22,12 +22,11 @@ from ..analysis.ensemble import (
 )
 from ..analysis.ensemble_plots import ensemble_figures
 from ..analysis.ensemble_summary import ensemble_summary
-from ..analysis.firm_outcomes import records
 from ..analysis.paired import comparison_figure, comparison_table
 from ..analysis.report import Page, html, page_figures, page_tables
 from ..analysis.run_report import run_page
 from ..analysis.survival import survival, survival_curves
-from ..analysis.tables import OutputError, read_manifest, read_run
+from ..analysis.tables import OutputError, read_manifest, read_run, records
 from ..analysis.wording import BASE, listed, percent
 from ..scenario import load_scenario
 from .compare import compare

@@ -152,7 +152,7 @@ class _Run:
             tell(tally)
 
         def batches() -> Iterator[tuple[int, Sequence[Job]]]:
-            left = missing
+            left = missing - so_far.played  # nothing is under way whenever this starts
             while jobs := tuple(islice(todo, self._batch_size(so_far, left))):
                 left -= len(jobs)
                 number = missing - left

@@ -23,10 +23,10 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from ..analysis.drawing import write_png
-from ..analysis.outcomes import records
+from ..analysis.tables import records
 from ..analysis.tornado import effects_table, heading, index_bars, screening_bars, tornado
 from ..analysis.wording import BASE
-from .designs import problem, unit_cube
+from .designs import group_size, problem, unit_cube
 from .discovery import Discovered, discover
 from .ends import Answers, Floats, answers, ends
 from .measures import check_names, measures_of
@@ -139,8 +139,8 @@ def screening(given: Answers, level: float = 0.95) -> list[dict[str, Any]]:
         StudyError: too few trajectories without a gap.
     """
     study, means = given.study, given.means
-    whole = _whole_groups(means, len(study.factors) + 1, "trajectories")
-    kept = np.repeat(whole, len(study.factors) + 1)
+    whole = _whole_groups(means, group_size(study), "trajectories")
+    kept = np.repeat(whole, group_size(study))
     found = _salib("morris").analyze(
         problem(study), unit_cube(study)[kept], means[kept], num_levels=study.design.levels,
         num_resamples=RESAMPLES, conf_level=level, seed=SEED,
@@ -159,9 +159,8 @@ def indices(given: Answers, level: float = 0.95) -> tuple[list[Any], list[Any]]:
         StudyError: too few blocks of the sample without a gap.
     """
     study, means = given.study, given.means
-    size = (2 if study.design.second_order else 1) * len(study.factors) + 2
-    whole = _whole_groups(means, size, "blocks")
-    kept = means[np.repeat(whole, size)]
+    whole = _whole_groups(means, group_size(study), "blocks")
+    kept = means[np.repeat(whole, group_size(study))]
     found = _sobol(study, kept, level)
     columns = {
         "first": found["S1"], "first_confidence": found["S1_conf"],
@@ -265,8 +264,7 @@ def _whole_groups(means: Floats, size: int, what: str) -> npt.NDArray[np.bool_]:
 
 def _sobol(study: Study, kept: Floats, level: float) -> Any:
     """SALib's indices; nan for an outcome that does not vary at the base points."""
-    size = len(study.factors)
-    step = (2 if study.design.second_order else 1) * size + 2
+    size, step = len(study.factors), group_size(study)
     if np.ptp(kept[::step]) == 0 and np.ptp(kept[step - 1 :: step]) == 0:
         none, square = np.full(size, nan), np.full((size, size), nan)
         return {"S1": none, "S1_conf": none, "ST": none, "ST_conf": none, "S2": square,

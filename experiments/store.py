@@ -28,15 +28,15 @@ from ..analysis.outcomes import FIRM_COLUMNS
 from ..analysis.tables import (
     MANIFEST,
     OutputError,
-    arrow_schema,
     check_output,
     failure_reason,
     read_manifest,
 )
-from ..analysis.wording import BASE
+from ..analysis.wording import BASE, FAILED, OK
+from ..market.columns import MONTHS, Kind
 from ..market.recorder import ARROW
 from ..scenario import to_toml
-from .study import Study, load_study, study_toml
+from .study import RUN_ENDING, RUN_IDENTITY, Study, load_study, study_toml
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,15 +49,13 @@ TableName = Literal["runs", "firm_outcomes", "months"]
 
 STUDY: Final = "study.toml"
 POINTS: Final = "points.csv"
-OK: Final = "ok"
-FAILED: Final = pa.array(["error", "timeout"])
 TABLES: Final[tuple[TableName, ...]] = ("firm_outcomes", "months", "runs")
 KEYS: Final[Mapping[TableName, list[str]]] = {  # what names a row
     "runs": ["run_id"],
     "firm_outcomes": ["run_id", "firm"],
     "months": ["run_id", "month"],
 }
-RUN_KEY: Final = (("run_id", "str"), ("variant", "str"), ("replication", "int"), ("seed", "int"))
+RUN_KEY: Final = ("run_id", "variant", "replication", "seed")  # of a run in the other tables
 
 
 class StudyFolder:
@@ -79,17 +77,23 @@ class StudyFolder:
 
     @cached_property
     def runs(self) -> pd.DataFrame:
-        """A row a run: variant, point, seed, factors, status, outcomes; sorted by run_id."""
+        """A row a run: variant, point, seed, factors, status, outcomes.
+
+        In the order of the study: its variants as it lists them, then point, then replication.
+        """
         return self._frame("runs")
 
     @cached_property
     def firm_outcomes(self) -> pd.DataFrame:
-        """A row a run and firm: when it ran short, whom it bought from, what it raised."""
+        """A row a run and firm: when it ran short, whom it bought from, what it raised.
+
+        In the order of `runs`, then of the firms' names.
+        """
         return self._frame("firm_outcomes")
 
     @cached_property
     def months(self) -> pd.DataFrame | None:
-        """A row a run and month, where the study keeps them, else None."""
+        """A row a run and month in this order, where the study keeps them, else None."""
         return self._frame("months") if self.study.months else None
 
     @property
@@ -106,12 +110,22 @@ class StudyFolder:
         return known | dict.fromkeys(done, OK)
 
     def _frame(self, name: TableName) -> pd.DataFrame:
-        table = _read(self.path, name)
-        frame = table.to_pandas()
-        if name == "runs":  # of a run that failed and was played again, the row that worked
+        """A table in the order of the study, without what is repeated."""
+        frame = _read(self.path, name).to_pandas()
+        if name == "runs":
+            # Of a run that failed and was played again, the row that worked.
             frame = frame.iloc[(frame["status"] != OK).argsort(kind="stable")]
-        keys = KEYS[name]
-        return frame.drop_duplicates(keys).sort_values(keys, ignore_index=True)
+            first, listed, *others = "variant", self.manifest["variants"], "point", "replication"
+        else:
+            # Last the rows of runs whose worker died before it entered them in `runs`.
+            listed = [*self.runs["run_id"], *sorted(frame["run_id"].unique())]
+            first, *others = KEYS[name]
+        places = {value: place for place, value in enumerate(dict.fromkeys(listed))}
+        return frame.drop_duplicates(KEYS[name]).sort_values(
+            [first, *others],
+            key=lambda column: column.map(places) if column.name == first else column,
+            ignore_index=True,
+        )
 
     def __repr__(self) -> str:
         """Folder and size."""
@@ -167,7 +181,7 @@ def forget_failures(folder: Path) -> int:
     forgotten = 0
     for file in sorted((folder / "runs").glob("*.parquet")):
         table = pq.read_table(file, partitioning=None)
-        kept = table.filter(pc.invert(pc.is_in(table["status"], FAILED)))
+        kept = table.filter(pc.invert(pc.is_in(table["status"], pa.array(FAILED))))
         if kept.num_rows < table.num_rows:
             forgotten += table.num_rows - kept.num_rows
             if kept.num_rows:
@@ -179,27 +193,18 @@ def forget_failures(folder: Path) -> int:
 
 def schemas(plan: Plan) -> dict[TableName, pa.Schema]:
     """The columns of a study's tables, the same in all parts."""
-    runs: list[tuple[str, pa.DataType]] = [
-        ("run_id", ARROW["str"]),
-        ("scenario", ARROW["str"]),
-        ("variant", ARROW["str"]),
-        ("point", ARROW["int"]),
-        ("replication", ARROW["int"]),
-        ("seed", ARROW["int"]),
-        *((f.column, ARROW[kind]) for f, kind in zip(plan.study.factors, plan.kinds, strict=True)),
-        ("status", ARROW["str"]),
-        ("error", ARROW["str"]),
-        ("command", ARROW["str"]),
-        ("seconds", ARROW["float"]),
-        *((name, ARROW["float"]) for name in plan.outcomes),
-    ]
-    key = [(name, ARROW[kind]) for name, kind in RUN_KEY]
-    firms = [(name, ARROW[kind]) for name, kind in FIRM_COLUMNS]
-    months = [(field.name, field.type) for field in arrow_schema("months")]
+    names = [factor.column for factor in plan.study.factors]
+    factors: dict[str, Kind] = dict(zip(names, plan.kinds, strict=True))
+    outcomes: dict[str, Kind] = dict.fromkeys(plan.outcomes, "float")
+    key = {name: RUN_IDENTITY[name] for name in RUN_KEY}
+    columns: dict[TableName, dict[str, Kind]] = {
+        "runs": {**RUN_IDENTITY, **factors, **RUN_ENDING, **outcomes},
+        "firm_outcomes": {**key, **dict(FIRM_COLUMNS)},
+        "months": {**key, **dict(MONTHS)},
+    }
     return {
-        "runs": pa.schema(runs),
-        "firm_outcomes": pa.schema([*key, *firms]),
-        "months": pa.schema([*key, *months]),
+        table: pa.schema([(name, ARROW[kind]) for name, kind in kinds.items()])
+        for table, kinds in columns.items()
     }
 
 

@@ -16,6 +16,7 @@ from typing import Annotated, Any, Final, Literal, Self
 from pydantic import Field, model_validator
 
 from ..analysis.wording import BASE
+from ..market.columns import Kind
 from ..scenarios.checks import validated
 from ..scenarios.fields import Month, Name, Positive, Section
 from ..scenarios.loading import read_plain, shipped_files
@@ -24,19 +25,23 @@ from ..scenarios.messages import ScenarioError
 Scalar = float | int | bool | str
 Moment = Annotated[int, Field(ge=0)] | Month  # months into the run, or a date such as "2026-01"
 
-# Columns that every table of runs has; a factor may not be called like one.
-RUN_COLUMNS: Final = (
-    "run_id",
-    "scenario",
-    "variant",
-    "point",
-    "replication",
-    "seed",
-    "status",
-    "error",
-    "command",
-    "seconds",
-)
+# Columns that every table of runs has: before those of the factors, and between these and the
+# outcomes. A factor may not be called like one.
+RUN_IDENTITY: Final[Mapping[str, Kind]] = {
+    "run_id": "str",
+    "scenario": "str",
+    "variant": "str",
+    "point": "int",
+    "replication": "int",
+    "seed": "int",
+}
+RUN_ENDING: Final[Mapping[str, Kind]] = {
+    "status": "str",
+    "error": "str",
+    "command": "str",
+    "seconds": "float",
+}
+RUN_COLUMNS: Final = (*RUN_IDENTITY, *RUN_ENDING)
 
 # What each kind of distribution and design is described by.
 _PARAMETERS: Final = {

@@ -1,9 +1,9 @@
-"""Result tables without the model: made-up ones that look like a run, and hand-written ones."""
+"""What several files of tests use: result tables without the model, scenarios, a Dask cluster."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from computemarket.market.columns import TABLES
+from computemarket.scenario import ScenarioError, load_scenario
 from computemarket.scenarios.schema import Chipmaker, Cloud, Investor, Lab, Scenario
 
 Rows = Iterable[dict[str, Any]]
@@ -228,3 +229,32 @@ def build() -> Callable[..., dict[str, pd.DataFrame]]:
 def row() -> Callable[..., dict[str, Any]]:
     """A row of `events`: `row(month, kind, firm, counterparty=..., detail=...)`."""
     return event
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[object]:
+    """A Dask cluster with two workers on this machine."""
+    from distributed import LocalCluster
+
+    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0") as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def duopoly() -> Scenario:
+    """The small scenario that is shipped."""
+    return load_scenario("duopoly")
+
+
+@pytest.fixture(scope="session")
+def refusal() -> Callable[..., str]:
+    """The one line with which a call refuses a scenario: `refusal(call, *args)`."""
+
+    def _refusal(call: Callable[..., Any], *args: Any) -> str:
+        with pytest.raises(ScenarioError) as caught:
+            call(*args)
+        message = str(caught.value)
+        assert "\n" not in message
+        return message
+
+    return _refusal

@@ -180,9 +180,11 @@ def test_a_name_that_is_not_known(names, message):
         compare(runs, **({"base": "base"} | names), firm_outcomes=firms_of(runs))
 
 
-def test_variants_come_in_the_order_asked_for():
+def test_variants_come_in_the_order_of_the_runs_or_the_one_asked_for():
     runs = runs_of(base=BASE, b=CALM, a=CALM)
-    assert list(compare(runs, "base", ["defaults"])["variant"]) == ["a", "b"]
+    assert list(compare(runs, "base", ["defaults"])["variant"]) == ["b", "a"]
+    asked = compare(runs, "base", ["defaults"], variants=["a", "b"])
+    assert list(asked["variant"]) == ["a", "b"]
     assert list(compare(runs, "base", ["defaults"], variants=["b"])["variant"]) == ["b"]
 
 

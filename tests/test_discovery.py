@@ -16,7 +16,7 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
-from computemarket.analysis.outcomes import records
+from computemarket.analysis.tables import records
 from computemarket.analysis.tornado import region
 from computemarket.experiments.discovery import Discovered, discover
 from computemarket.experiments.runner import run_study

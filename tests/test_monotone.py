@@ -49,8 +49,7 @@ def scenario(world: tuple[str, int], change: str) -> Scenario:
 def run(world: tuple[str, int], change: str, seed: int) -> dict[str, float]:
     rules = scenario(world, change)
     model = ComputeMarket(rules, seed=seed).run()
-    tables = ("months", "firms", "events", "flows")
-    played = Played({table: model.frame(table) for table in tables}, rules)
+    played = Played(model.tables(), rules)
     names = ("spot_price_last_24_months", "funds_raised_usd", "labs_out_of_cash", "switches")
     return {name: float(OUTCOMES[name].compute(played)) for name in names}  # type: ignore[arg-type]
 

@@ -6,8 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from computemarket import ComputeMarket, load_scenario
 from computemarket.analysis.outcomes import (
     OUTCOMES,
+    Played,
     firm_outcomes,
     outcomes,
     switches,
@@ -202,3 +204,26 @@ def test_tables_without_rows_and_other_string_types(build, run_tables, made_up_s
     assert outcomes(python, made_up_scenario) == pytest.approx(
         outcomes(run_tables, made_up_scenario)
     )
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_arrow_and_pandas_tables_give_the_same(seed):
+    scenario = load_scenario("duopoly")
+    arrow = ComputeMarket(scenario, seed=seed).run().tables()
+    frames = {name: table.to_pandas() for name, table in arrow.items()}
+    found = outcomes(arrow, scenario)
+    assert found == outcomes(frames, scenario)
+    assert [type(value) for value in found.values()] == [
+        type(value) for value in outcomes(frames, scenario).values()
+    ]
+    firms = firm_outcomes(arrow, scenario)
+    pd.testing.assert_frame_equal(firms, firm_outcomes(frames, scenario), check_exact=True)
+    pd.testing.assert_frame_equal(switches(arrow), switches(frames))
+    run = Played(arrow, scenario)
+    pd.testing.assert_frame_equal(run.firms, firms)
+    assert run.firm("switches").tolist() == firms["switches"].tolist()
+    assert run.lab("switches").tolist() == run.labs["switches"].tolist()
+    for name, frame in frames.items():
+        pd.testing.assert_frame_equal(run.tables[name], frame)
+    assert run.event_counts == frames["events"]["kind"].value_counts().to_dict()
+    assert run.month("capex_usd").tolist() == frames["months"]["capex_usd"].tolist()

@@ -24,7 +24,6 @@ from computemarket import ComputeMarket, cli, load_scenario
 from computemarket.agents.strategies import REGISTRY, register
 from computemarket.analysis.outcomes import OUTCOMES, firm_outcomes, outcomes
 from computemarket.analysis.tables import OutputError
-from computemarket.experiments.plan import Toy
 from computemarket.experiments.runner import StudyInterrupt, run_study
 from computemarket.experiments.store import StudyFolder
 from computemarket.experiments.study import Factor, Study, Variant, study_toml
@@ -47,7 +46,7 @@ def small(**changes: object) -> Study:
 
 
 def assert_equal_tables(one: StudyFolder, other: StudyFolder) -> None:
-    """Equal after sorting by run_id, without `seconds`."""
+    """Equal without `seconds`; `StudyFolder` has sorted them."""
     for name, frame in one.frames.items():
         against = other.frames[name]
         assert (frame is None) == (against is None)
@@ -155,14 +154,6 @@ def test_a_month_from_the_command_line_is_kept_with_the_study(
 
 def test_two_workers_give_the_same_tables(reference: StudyFolder, tmp_path: Path) -> None:
     assert_equal_tables(run_study(small(), tmp_path / "s", workers=2), reference)
-
-
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[object]:
-    from distributed import LocalCluster
-
-    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0") as started:
-        yield started
 
 
 def test_dask_gives_the_same_tables_and_resumes_what_another_engine_began(
@@ -339,55 +330,6 @@ def test_a_run_that_takes_too_long_is_stopped(tmp_path: Path) -> None:
     runs = run_study(small(time_limit_seconds=1e-6), tmp_path / "s", workers=1).runs
     assert (runs["status"] == "timeout").all()
     assert runs["error"].str.contains("stopped after 1 of 6 months").all()
-
-
-def dies_once(marker: Path) -> Toy:
-    """The first worker to play seed 3 is killed; the next lives."""
-
-    def play(scenario: Scenario, seed: int) -> Mapping[str, float]:
-        if seed == 3 and not marker.exists():
-            marker.touch()
-            os.kill(os.getpid(), signal.SIGKILL)
-        return {"value": seed + scenario.world.sentiment.shock}
-
-    return play
-
-
-def always_dies(scenario: Scenario, seed: int) -> Mapping[str, float]:
-    if seed == 3 and scenario.world.sentiment.shock == 0:
-        os.kill(os.getpid(), signal.SIGKILL)
-    return {"value": seed + scenario.world.sentiment.shock}
-
-
-def test_a_killed_worker_loses_nothing(tmp_path: Path) -> None:
-    toy = dies_once(tmp_path / "marker")
-    study = small(outcomes=("value",), months=False)
-    runs = run_study(study, tmp_path / "s", workers=2, toy=toy).runs
-    assert (runs["status"] == "ok").all()
-    assert (runs["value"] == runs["seed"] + runs["shock"]).all()
-    assert len(runs) == 12
-
-
-@pytest.mark.filterwarnings("ignore::UserWarning")  # Dask's nanny, on the worker it restarts
-def test_a_killed_worker_of_a_dask_cluster_loses_nothing(cluster: object, tmp_path: Path) -> None:
-    address = cluster.scheduler_address  # type: ignore[attr-defined]
-    toy = dies_once(tmp_path / "marker")
-    study = small(outcomes=("value",), months=False)
-    runs = run_study(study, tmp_path / "s", engine="dask", scheduler=address, toy=toy).runs
-    assert (tmp_path / "marker").exists()
-    assert (runs["status"] == "ok").all()
-    assert (runs["value"] == runs["seed"] + runs["shock"]).all()
-    assert len(runs) == 12
-
-
-def test_a_run_that_kills_its_worker_is_a_row(tmp_path: Path) -> None:
-    study = small(outcomes=("value",), months=False)
-    runs = run_study(study, tmp_path / "s", workers=2, toy=always_dies).runs
-    assert len(runs) == 12
-    assert runs["status"].value_counts().to_dict() == {"ok": 11, "error": 1}
-    (failed,) = runs[runs["status"] == "error"].to_dict("records")
-    assert (failed["seed"], failed["shock"]) == (3, 0.0)
-    assert "worker died" in failed["error"]
 
 
 @contextmanager

@@ -21,7 +21,7 @@ import pytest
 from rich.console import Console
 from scipy import stats
 
-from computemarket.analysis.outcomes import records
+from computemarket.analysis.tables import records
 from computemarket.analysis.tornado import index_bars, level_text, screening_bars, tornado
 from computemarket.experiments.designs import unit_cube
 from computemarket.experiments.ends import Answers
