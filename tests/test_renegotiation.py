@@ -310,7 +310,9 @@ class World:
     """Duopoly after four months, with one contract of Aurora at Summit put in by hand."""
 
     def __init__(self, **terms: Any) -> None:
-        self.model = ComputeMarket("duopoly", seed=1)
+        # nothing but price ties the lab, so that the cloud believes that it would leave
+        free = {"world.bargaining.incumbent_advantage": 0.0}
+        self.model = ComputeMarket(override(load_scenario("duopoly"), free), seed=1)
         for _ in range(4):
             self.model.step()
         self.economy, self.market = self.model.economy, self.model.market
@@ -350,30 +352,32 @@ class TestByHand:
     def test_a_review_changes_the_price_and_nothing_else(self) -> None:
         month = 3  # of the model: the fourth
         world = World(price_review_months=month - 1, termination_fee_share=1.0)
-        world.contract.price_usd_per_h100e_hour = 12.0
+        world.contract.price_usd_per_h100e_hour = 9.0
+        world.cloud.negotiation_rule = Linear()  # it gives in at the last moment
         before = world.terms()
         world.review(5)
         after = world.terms()
-        assert after["price_usd_per_h100e_hour"] < 12.0
+        assert after["price_usd_per_h100e_hour"] < 9.0
         moved = {name for name in before if before[name] != after[name]}
         assert moved == {"price_usd_per_h100e_hour", "status", "month_amended", "signed_terms"}
         assert world.contract.status is DealStatus.AMENDED
-        assert world.contract.as_signed().price_usd_per_h100e_hour == 12.0
+        assert world.contract.as_signed().price_usd_per_h100e_hour == 9.0
         assert not any(world.market.bills.values())  # no fee
 
     def test_a_dear_contract_is_made_cheaper_before_the_lab_leaves(self) -> None:
         world = World(termination_fee_share=0.0)
-        world.contract.price_usd_per_h100e_hour = 30.0  # no cloud could doubt that it leaves
+        world.contract.price_usd_per_h100e_hour = 9.0  # three times what anyone asks
+        world.cloud.negotiation_rule = Linear()
         world.review(5)
         assert world.contract.ended is None
-        assert world.contract.price_usd_per_h100e_hour < 30.0
+        assert world.contract.price_usd_per_h100e_hour < 9.0
         assert world.contract.status is DealStatus.AMENDED
 
     def test_without_amendments_it_leaves(self) -> None:
         world = World(termination_fee_share=0.0)
         rules = override(load_scenario("duopoly"), {"world.bargaining.allow_amendments": False})
         world.market.rules = rules
-        world.contract.price_usd_per_h100e_hour = 30.0
+        world.contract.price_usd_per_h100e_hour = 9.0
         world.review()
         assert world.contract.ended == world.market.month
 
@@ -381,6 +385,9 @@ class TestByHand:
         world = World(delay_exit_months=3, termination_fee_share=1.0)
         world.contract.short_months = 3
         world.deliver(0.05)
+        world.review()
+        assert world.contract.ended is None  # Delta asks more than the missing part is worth
+        world.market.rental["training"].spot_price = world.lab.paid_price = 10.0
         world.review()
         assert world.contract.ended == world.market.month
         assert world.contract.reason == "terminated: late delivery"
@@ -392,6 +399,7 @@ class TestByHand:
         world = World(delay_exit_months=right, termination_fee_share=1.0)
         world.contract.short_months = months
         world.deliver(0.05)
+        world.market.rental["training"].spot_price = world.lab.paid_price = 10.0
         world.review()
         assert world.contract.ended is None
 
@@ -404,7 +412,7 @@ class TestByHand:
         assert interest_usd(world.economy, world.cloud, lab) == pytest.approx(15e9)
         lab.status, lab.credit_rating = Status.DISTRESS, "CCC"
         lab.outflows.clear()
-        lab.outflows.extend([50_000_000] * 3)
+        lab.outflows.extend([10_000_000] * 3)
         world.review(3)
         assert world.contract.remaining_usd(month) < before
         assert world.contract.status is DealStatus.AMENDED
