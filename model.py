@@ -25,12 +25,15 @@ from .agents.fundraising import CapitalMarket
 from .agents.interventions import intervene
 from .agents.leaving import expire_contracts
 from .agents.lending import bill_debt_service, draw_loans, lend
+from .agents.letters import follow_letters
+from .agents.opened_talks import open_purchases
 from .agents.procurement import Procurement
 from .agents.reporting import measure
 from .agents.service import ask_users, serve_users
 from .agents.settlement import settle
 from .agents.suppliers import follow_suppliers
 from .agents.upkeep import keep_books, maintain_plant
+from .agents.warrants import bill_backstops, follow_warrants
 from .market.columns import TABLES
 from .market.randomness import Draws
 from .scenario import Scenario, load_scenario, scenario_hash, schedule, with_months
@@ -128,9 +131,11 @@ class ComputeMarket(mesa.Model):
         units = ask_users(economy)
         serve_contracts(economy)
         self.procurement.trade(economy)
+        open_purchases(economy, self.procurement)
         rent(economy)
         # 5 service
         bill_contracts(economy)
+        bill_backstops(economy)
         serve_users(economy, units)
         # 6 settlement
         keep_books(economy)
@@ -141,6 +146,8 @@ class ComputeMarket(mesa.Model):
         # 7 capital
         lend(economy)
         self.capital.run(economy)
+        follow_letters(economy)
+        follow_warrants(economy)
         # 8 distress
         resolve_distress(economy)
         rate(economy)

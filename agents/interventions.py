@@ -19,26 +19,29 @@ def intervene(economy: Economy) -> None:
         begins = first == market.month
         if not begins and (event.months is None or first + event.months != market.month):
             continue
-        applies = event.firm is None or economy.firm(event.firm).alive
+        gone = [name for name in event.parties if not economy.firm(name).alive]
+        applies = not gone
         if begins:
-            _announce(economy, event, applies)
+            _announce(economy, event, gone)
         act = (_BEGIN if begins else _END).get(event.kind)
         if act and (applies or not begins):
             act(economy, event)
         _multiply(economy)
 
 
-def _announce(economy: Economy, event: Intervention, applies: bool) -> None:
+def _announce(economy: Economy, event: Intervention, gone: list[str]) -> None:
     what = event.path or event.firm or ""
+    if event.kind == "open_talks":
+        what = f"between {', '.join(event.parties)}"
     value = "" if event.value is None else f" {event.value}"
-    gone = "" if applies else ": not applicable, the firm is no longer in the market"
+    why = f": not applicable, no longer in the market: {', '.join(gone)}" if gone else ""
     details: dict[str, Any] = {"kind": event.kind, "path": event.path, "value": event.value}
-    if not applies:
+    if gone:
         details["not_applicable"] = True
     economy.market.event(
         "intervention",
-        event.firm or "world",
-        text=f"intervention: {event.kind} {what}{value}".rstrip() + gone,
+        (event.parties or ("world",))[0],
+        text=f"intervention: {event.kind} {what}{value}".rstrip() + why,
         **details,
     )
 
@@ -63,6 +66,10 @@ def _let_go(economy: Economy, event: Intervention) -> None:
     economy.firm(event.firm or "").kept_alive = False
 
 
+def _open_talks(economy: Economy, event: Intervention) -> None:
+    economy.market.talks_due.append(event)
+
+
 Act = Callable[[Economy, Intervention], None]
 
 # What a kind does when it begins and when it ends, beside the factors of `_multiply`.
@@ -70,6 +77,7 @@ _BEGIN: Final[dict[str, Act]] = {
     "sentiment_shock": _shock_mood,
     "kill": _kill,
     "keep_alive": _keep_alive,
+    "open_talks": _open_talks,
 }
 _END: Final[dict[str, Act]] = {"sentiment_shock": _calm_mood, "keep_alive": _let_go}
 

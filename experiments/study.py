@@ -17,9 +17,9 @@ from pydantic import Field, model_validator
 
 from ..analysis.wording import BASE
 from ..scenarios.checks import validated
+from ..scenarios.fields import Month, Name, Positive, Section
 from ..scenarios.loading import read_plain, shipped_files
 from ..scenarios.messages import ScenarioError
-from ..scenarios.fields import Month, Name, Positive, Section
 
 Scalar = float | int | bool | str
 Moment = Annotated[int, Field(ge=0)] | Month  # months into the run, or a date such as "2026-01"

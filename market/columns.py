@@ -109,7 +109,8 @@ FIRMS: Final[Columns] = (
 )
 
 CONTRACTS: Final[Columns] = (
-    # kind: compute, chip_order, equity, loan; chip: the maker, as families go by maker
+    # kind: compute, chip_order, equity, loan, letter, warrant, backstop
+    # chip: the maker, as families go by maker
     *_of("str", "contract_id", "kind", "buyer", "seller", "status", "outcome", "workload", "chip"),
     *_of("int", "month_opened", "month_signed", "month_start", "month_end", "month_ended"),
     *_of("bool", "binding", "exclusive", "renewal"),
@@ -122,6 +123,7 @@ CONTRACTS: Final[Columns] = (
     *_of("float", "buyer_reservation_usd", "seller_reservation_usd", "gap_usd"),
     *_of("int", "rounds"),
     *_of("str", "reason"),
+    *_of("float", "converted_share"),  # of a letter of intent: paid so far
 )
 
 EVENTS: Final[Columns] = (

@@ -19,7 +19,9 @@ from .overrides import merge_tables
 from .schema import World
 
 NAMED_LISTS: Final = ("chips", "labs", "clouds", "chipmakers", "investors")
-OTHER_LISTS: Final = ("contracts", "loans", "stakes", "interventions")
+OTHER_LISTS: Final = (
+    "contracts", "loans", "stakes", "letters", "warrants", "backstops", "interventions",
+)  # fmt: skip
 
 
 def shipped_files(folder: Traversable | None = None) -> dict[str, Traversable]:

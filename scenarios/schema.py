@@ -1,7 +1,7 @@
 """What a scenario may say: frozen pydantic models with units in the field names.
 
-`Scenario` is the whole; its parts, which are found here too, are in `world`, `firms`, `deals` and
-`events`.
+`Scenario` is the whole; its parts, which are found here too, are in `world`, `firms`, `deals`,
+`letters` and `events`.
 """
 
 from __future__ import annotations
@@ -10,11 +10,13 @@ from .deals import Contract, Loan, Ramp, Stake
 from .events import Intervention
 from .fields import MONTH, OPENING, Section, Share, Strategy, Workload
 from .firms import Chip, Chipmaker, ChipPreference, ChipStock, Cloud, Firm, Investor, Lab
+from .letters import Backstop, Letter, Purchase, Round, Tranche, Warrant
 from .world import Bargaining, Credit, Funding, Renters, Run, Segment, World
 
 __all__ = [
     "MONTH",
     "OPENING",
+    "Backstop",
     "Bargaining",
     "Chip",
     "ChipPreference",
@@ -28,9 +30,12 @@ __all__ = [
     "Intervention",
     "Investor",
     "Lab",
+    "Letter",
     "Loan",
+    "Purchase",
     "Ramp",
     "Renters",
+    "Round",
     "Run",
     "Scenario",
     "Section",
@@ -38,6 +43,8 @@ __all__ = [
     "Share",
     "Stake",
     "Strategy",
+    "Tranche",
+    "Warrant",
     "Workload",
     "World",
 ]
@@ -58,6 +65,9 @@ class Scenario(Section):
     contracts: tuple[Contract, ...] = ()
     loans: tuple[Loan, ...] = ()
     stakes: tuple[Stake, ...] = ()
+    letters: tuple[Letter, ...] = ()
+    warrants: tuple[Warrant, ...] = ()
+    backstops: tuple[Backstop, ...] = ()
     interventions: tuple[Intervention, ...] = ()
 
     @property
