@@ -60,6 +60,11 @@ def follow_letters(economy: Economy) -> None:
         _follow(economy, letter)
 
 
+def money(usd: float) -> str:
+    """A sum as people read it: billions, or millions below one."""
+    return f"${usd / 1e9:,.1f}B" if usd >= 0.95e9 else f"${usd / 1e6:,.1f}M"
+
+
 # -- talks -----------------------------------------------------------------------------------------
 
 
@@ -110,11 +115,11 @@ def _talk(economy: Economy, talk: LetterTalk) -> None:
         return
     most, least = talk.talk.buyer_reservation_price, talk.talk.seller_reservation_price
     reason = (
-        f"{giver.name} would buy at ${most / 1e9:,.1f}B pre-money at most, {taker.name} would sell "
-        f"at ${least / 1e9:,.1f}B at least"
+        f"{giver.name} would buy at {money(most)} pre-money at most, {taker.name} would sell "
+        f"at {money(least)} at least"
     )
     if fixed is not None:
-        reason += f", and ${fixed / 1e9:,.1f}B is on the table"
+        reason += f", and {money(fixed)} is on the table"
     _refuse(economy, talk, str(outcome), reason)
 
 
@@ -134,7 +139,7 @@ def _refuse(economy: Economy, talk: LetterTalk, outcome: str, reason: str) -> No
     market.event(
         "letter_refused", terms.taker, terms.giver, amount,
         f"{terms.giver} and {terms.taker} part over a letter of intent of "
-        f"${amount / 1e9:,.1f}B: {reason}", outcome=outcome, **values,
+        f"{money(amount)}: {reason}", outcome=outcome, **values,
     )  # fmt: skip
 
 
@@ -175,19 +180,24 @@ def _enter(economy: Economy, terms: schema.Letter, talk: LetterTalk | None) -> N
         promise(economy, tranche)
     market.promises.letters.append(letter)
     if talk is None:
+        market.event(
+            "letter_in_force", taker.name, giver.name, amount,
+            f"a letter of intent of {giver.name} to {taker.name} over {money(amount)} is in "
+            f"force at the start", contract_id=deal.contract_id,
+        )  # fmt: skip
         return
     market.promises.signed_usd += amount
     binding = sum([t.amount_usd for t in tranches if t.binding])
     at = "at the value of the day"
     if terms.pre_money_usd is not None:
-        at = f"at ${terms.pre_money_usd / 1e9:,.1f}B pre-money"
+        at = f"at {money(terms.pre_money_usd)} pre-money"
     elif of_mark is not None:
         at = f"at {of_mark:.2f} times its value of the day"
-    bound = f"; ${binding / 1e9:,.1f}B binds" if binding else "; nothing binds"
+    bound = f"; {money(binding)} binds" if binding else "; nothing binds"
     waits = "" if not tranches else f", the first on {tranches[0].condition()}"
     market.event(
         "letter_signed", taker.name, giver.name, amount,
-        f"{giver.name} means to invest up to ${amount / 1e9:,.1f}B in {taker.name} {at} in "
+        f"{giver.name} means to invest up to {money(amount)} in {taker.name} {at} in "
         f"{len(tranches)} tranche{'s'[: len(tranches) != 1]}{waits}{bound}",
         contract_id=deal.contract_id, tranches=len(tranches), binding_usd=binding,
         expires=terms.expires, share_price_change=signed(economy, letter), **_bargain(talk),
@@ -233,7 +243,8 @@ def _follow(economy: Economy, letter: Letter) -> None:
         if not firm.alive:
             _lapse(economy, letter, firm.name, f"{firm.name} is no longer in the market")
             return
-    now = progress(economy, taker, giver)
+    news = any(tranche.trigger == "event" for tranche in letter.tranches)
+    now = progress(economy, taker, giver, news)
     for tranche in list(letter.tranches):
         tranche.met = tranche.met or is_met(tranche, now)
         if not tranche.met or market.month < tranche.again:
@@ -308,7 +319,7 @@ def _tell(
     paid = kind == "tranche_converted"
     reason = "" if paid else "it has not the cash" if view is None else why(view)
     gain = taker_gain(view) if isinstance(view, TakerView) else view and giver_gain(view)
-    text = f"{who} {_VERBS[kind]} ${tranche.amount_usd / 1e9:,.1f}B that were due on "
+    text = f"{who} {_VERBS[kind]} {money(tranche.amount_usd)} that were due on "
     text += f"{tranche.condition()} under the letter {'with' if who == letter.taker else 'to'} "
     economy.market.event(
         kind, letter.taker, letter.giver, tranche.amount_usd,
@@ -351,7 +362,13 @@ def _close(economy: Economy, letter: Letter) -> None:
     whole = letter.paid_usd == letter.amount_usd
     status = DealStatus.ENDED if whole else DealStatus.LAPSED
     share = f"{letter.converted_share:.0%} was paid"
-    _strike(economy, letter, status, "paid in full" if whole else f"no tranche is left, {share}")
+    reason = "paid in full" if whole else f"no tranche is left, {share}"
+    _strike(economy, letter, status, reason)
+    economy.market.event(
+        "letter_closed", letter.taker, letter.giver, letter.paid_usd,
+        f"the letter of intent of {letter.giver} to {letter.taker} is over: {reason}",
+        contract_id=letter.deal.contract_id, converted_share=letter.converted_share,
+    )  # fmt: skip
 
 
 def _lapse(economy: Economy, letter: Letter, who: str, reason: str) -> None:
@@ -364,7 +381,7 @@ def _lapse(economy: Economy, letter: Letter, who: str, reason: str) -> None:
     economy.market.event(
         "letter_lapsed", letter.taker, letter.giver, usd,
         f"the letter of intent of {letter.giver} to {letter.taker} lapses with "
-        f"${usd / 1e9:,.1f}B of ${letter.amount_usd / 1e9:,.1f}B unpaid: {reason}",
+        f"{money(usd)} of {money(letter.amount_usd)} unpaid: {reason}",
         contract_id=letter.deal.contract_id, walked_back_by=who, reason=reason,
         converted_share=letter.converted_share, share_price_change=change,
     )  # fmt: skip

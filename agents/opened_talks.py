@@ -34,7 +34,8 @@ def _open(economy: Economy, procurement: Procurement, terms: schema.Purchase) ->
         cloud = economy.clouds[name]
         maker, available = _capacity(procurement, cloud, workload, terms.maker)
         h100e = min(wanted, available)
-        if h100e < 1 or name in talking:
+        bound = lab.exclusive_cloud(workload) not in (None, name)
+        if h100e < 1 or name in talking or bound:
             _tell_why_not(economy, terms, name, wanted, available)
             continue
         request.talks.append(_sit_down(economy, procurement, lab, cloud, workload, maker, h100e))
@@ -75,7 +76,9 @@ def _tell_why_not(
     economy: Economy, terms: schema.Purchase, cloud: str, wanted: float, available: float
 ) -> None:
     chips = f" on {terms.maker} chips" if terms.maker else ""
-    if wanted < 1:
+    if economy.labs[terms.lab].exclusive_cloud(terms.workload) not in (None, cloud):
+        why = f"an exclusive contract binds {terms.lab}"
+    elif wanted < 1:
         why = f"{terms.lab} lacks no {terms.workload} capacity"
     elif available < 1:
         why = f"{cloud} has no {terms.workload} capacity{chips} to offer"

@@ -53,11 +53,12 @@ def pay_in(economy: Economy, tranche: PendingTranche, pre_money_usd: int) -> boo
     invest(economy, backer, firm, usd, pre_money_usd, tranche.outstanding_shares)
     if tranche.outstanding_shares is None:  # a round's mark holds all its tranches already
         firm.valuation_usd += usd
-    market.event(
-        "tranche_paid", firm.name, backer.name, usd,
-        f"{backer.name} pays a tranche of ${usd / 1e6:,.0f}M to {firm.name}",
-        round=tranche.deal_id,
-    )  # fmt: skip
+    if tranche.binding:  # what nobody was bound to pay is a story of its own
+        market.event(
+            "tranche_paid", firm.name, backer.name, usd,
+            f"{backer.name} pays a tranche of ${usd / 1e6:,.0f}M to {firm.name}",
+            round=tranche.deal_id,
+        )  # fmt: skip
     return True
 
 
@@ -73,16 +74,21 @@ def invest(
     firm.cap_table.issue(backer.name, shares)
 
 
-def progress(economy: Economy, taker: Firm, giver: Firm) -> Progress:
-    """Where a firm stands this month on what the triggers of its tranches look at."""
+def progress(economy: Economy, taker: Firm, giver: Firm, news: bool) -> Progress:
+    """Where a firm stands this month on what triggers look at; on events only if `news`."""
     market = economy.market
-    events = frozenset(
+    arr = taker.arr_usd if isinstance(taker, Lab) else 12.0 * taker.revenue_usd
+    gw = deployed_gw(economy, taker, giver)
+    return Progress(market.month, gw, arr, _events(economy, taker, giver) if news else frozenset())
+
+
+def _events(economy: Economy, taker: Firm, giver: Firm) -> frozenset[str]:
+    """Kinds of this month's events of the taker, and a launch of the giver's chips."""
+    return frozenset(
         kind
-        for _, _, kind, firm, other, *_ in market.recorder.rows["events"]
+        for _, _, kind, firm, other, *_ in economy.market.recorder.rows["events"]
         if taker.name in (firm, other) or (kind == "chip_launch" and firm == giver.name)
     )
-    arr = taker.arr_usd if isinstance(taker, Lab) else 12.0 * taker.revenue_usd
-    return Progress(market.month, deployed_gw(economy, taker, giver), arr, events)
 
 
 def deployed_gw(economy: Economy, taker: Firm, giver: Firm) -> float:
