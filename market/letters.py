@@ -37,7 +37,7 @@ class PendingTranche:
     pre_money_usd, outstanding_shares: of the round; None: as of the day of payment
     of_mark: price as a multiple of the taker's value that day, where no pre-money is agreed
     due: month, where the trigger is a date
-    gw, arr_usd, event: the milestone otherwise; gw in all, with what ran at signing
+    gw, arr_usd, event: the milestone otherwise; gw on top of `opening_gw`, which ran at signing
     promised: month by which the milestone is expected, if any
     """
 
@@ -48,6 +48,7 @@ class PendingTranche:
     trigger: str = "date"
     due: int = 0
     gw: float = 0.0
+    opening_gw: float = 0.0
     arr_usd: float = 0.0
     event: str = ""
     promised: int | None = None
@@ -72,12 +73,12 @@ class PendingTranche:
         """What it waits for, in words."""
         match self.trigger:
             case "gw_deployed":
-                return f"{self.gw:.3g} GW deployed"
+                return f"{self.gw:.3g} GW more deployed"
             case "arr":
                 return f"${self.arr_usd / 1e9:,.3g}B of recurring revenue"
             case "event":
                 return self.event.replace("_", " ")
-        return "its date"
+        return "the date agreed"
 
 
 class Progress(NamedTuple):
@@ -95,7 +96,7 @@ def is_met(tranche: PendingTranche, now: Progress) -> bool:
         case "date":
             return now.month >= tranche.due
         case "gw_deployed":
-            return now.gw >= tranche.gw
+            return now.gw >= tranche.opening_gw + tranche.gw
         case "arr":
             return now.arr_usd >= tranche.arr_usd
     return tranche.event in now.events

@@ -27,7 +27,7 @@ def letter_problems(scenario: Scenario) -> Iterator[Problem]:
     """Names that do not exist, months outside the run, parties that are dead by then."""
     names = _names(scenario)
     for index, letter in enumerate(scenario.letters):
-        yield from _letter(scenario, names, f"letters.{index}", letter)
+        yield from _letter(scenario, names, f"letters.{index}", letter, scenario.run.start)
     for index, warrant in enumerate(scenario.warrants):
         yield from _warrant(scenario, names, f"warrants.{index}", warrant)
     for index, backstop in enumerate(scenario.backstops):
@@ -60,20 +60,26 @@ def _talks(scenario: Scenario, names: _Names, index: int) -> Iterator[Problem]:
             expected = f"a firm that is alive then: this one is killed in {ended[party]}"
             yield Problem(here, f"talks with the dead '{party}' in {event.month}", expected)
     if event.letter is not None:
-        yield from _letter(scenario, names, f"{here}.letter", event.letter)
+        yield from _letter(scenario, names, f"{here}.letter", event.letter, event.month)
     if event.round is not None:
         yield from _round(names, f"{here}.round", event.round)
     if event.purchase is not None:
         yield from _purchase(names, f"{here}.purchase", event.purchase)
 
 
-def _letter(scenario: Scenario, names: _Names, here: str, letter: Letter) -> Iterator[Problem]:
+def _letter(
+    scenario: Scenario, names: _Names, here: str, letter: Letter, since: str
+) -> Iterator[Problem]:
     giver = "a chipmaker, a cloud or an investor in equity"
     yield from _known(f"{here}.giver", letter.giver, giver, names.givers)
     taker = "an independent lab or a neocloud"
     yield from _known(f"{here}.taker", letter.taker, taker, names.issuers)
     yield from _apart(f"{here}.taker", letter.taker, letter.giver)
     yield from _not_past(scenario, f"{here}.expires", letter.expires)
+    for index, tranche in enumerate(letter.tranches):
+        if tranche.month is not None and tranche.month < since:
+            expected = f"a month not before the letter ({since})"
+            yield Problem(f"{here}.tranches.{index}.month", f'"{tranche.month}"', expected)
 
 
 def _warrant(scenario: Scenario, names: _Names, here: str, warrant: Warrant) -> Iterator[Problem]:

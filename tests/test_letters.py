@@ -500,6 +500,10 @@ BAD = {
         HEAD + f"[[letters]]\n{LETTER}tranches = [{{amount_usd = 1e8, trigger = 'arr'}}]\n",
         ["letters.0.tranches.0", "arr_usd alone"],
     ),
+    "tranche before the letter": (
+        OPEN + f"[interventions.letter]\n{LETTER}tranches = {DUE.replace('06', '05')}\n",
+        ["interventions.0.letter.tranches.0.month", '"2024-05"', "not before the letter (2024-06)"],
+    ),
     "no tranche": (HEAD + f"[[letters]]\n{LETTER}tranches = []\n", ["letters.0.tranches"]),
     "unknown giver": (
         HEAD + f"[[letters]]\n{LETTER.replace('Silica', 'Silca')}tranches = {DUE}\n",
