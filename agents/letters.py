@@ -197,8 +197,8 @@ def _enter(economy: Economy, terms: schema.Letter, talk: LetterTalk | None) -> N
     waits = "" if not tranches else f", the first on {tranches[0].condition()}"
     market.event(
         "letter_signed", taker.name, giver.name, amount,
-        f"{giver.name} means to invest up to {money(amount)} in {taker.name} {at} in "
-        f"{len(tranches)} tranche{'s'[: len(tranches) != 1]}{waits}{bound}",
+        f"{giver.name} signs a letter of intent to invest up to {money(amount)} in {taker.name} "
+        f"{at} in {len(tranches)} tranche{'s'[: len(tranches) != 1]}{waits}{bound}",
         contract_id=deal.contract_id, tranches=len(tranches), binding_usd=binding,
         expires=terms.expires, share_price_change=signed(economy, letter), **_bargain(talk),
     )  # fmt: skip
@@ -247,8 +247,9 @@ def _follow(economy: Economy, letter: Letter) -> None:
     news = any(tranche.trigger == "event" for tranche in letter.tranches)
     now = progress(economy, taker, giver, news)
     for tranche in list(letter.tranches):
-        tranche.met = tranche.met or is_met(tranche, now)
-        if not tranche.met or market.month < tranche.again:
+        if tranche.met is None and is_met(tranche, now):
+            tranche.met = market.month
+        if tranche.met is None or market.month < tranche.again:
             continue
         if tranche.binding:
             _pay_binding(economy, letter, tranche)

@@ -9,6 +9,8 @@ from ..scenarios.calendar import month_index
 from .economy import Economy
 from .tranches import deployed_gw
 
+_QUARTER = 3  # months between the counts of what a holder has earned
+
 
 def open_backstops(economy: Economy) -> None:
     """Enter the scenario's backstops; they pay from their month on."""
@@ -69,7 +71,8 @@ def follow_warrants(economy: Economy) -> None:
         if granted == market.month:
             _grant(economy, given)
     for warrant in market.promises.warrants:
-        if warrant.granted < market.month < warrant.expires:
+        months = market.month - warrant.granted
+        if months > 0 and months % _QUARTER == 0 and market.month < warrant.expires:
             _vest(economy, warrant)
 
 

@@ -57,7 +57,7 @@ class PendingTranche:
     of_mark: float = 1.0
     outstanding_shares: int | None = None
     number: int = 0  # within the letter, from 1
-    met: bool = False  # its trigger, at some time
+    met: int | None = None  # month in which its trigger was met
     again: int = 0  # not before this month, where the taker left it for later
 
     @property
@@ -66,8 +66,9 @@ class PendingTranche:
         return self.binding and self.trigger == "date"
 
     def months_late(self, month: int) -> int:
-        """By how many months its milestone is behind what was promised."""
-        return 0 if self.promised is None else max(0, month - self.promised)
+        """By how many months its milestone is, or was, behind what was promised."""
+        reached = month if self.met is None else self.met
+        return 0 if self.promised is None else max(0, reached - self.promised)
 
     def condition(self) -> str:
         """What it waits for, in words."""
@@ -126,7 +127,7 @@ class Letter:
         return self.paid_usd / self.amount_usd
 
     def months_late(self, month: int) -> int:
-        """By how many months the milestone next due is late."""
+        """By how many months what is still open is late, at worst."""
         return max([t.months_late(month) for t in self.tranches], default=0)
 
 
