@@ -35,17 +35,21 @@ def giver_view(
 ) -> GiverView:
     """What the giver weighs when it is to pay some dollars at a pre-money."""
     market = economy.market
-    cash = giver.dry_powder_usd if isinstance(giver, Investor) else giver.cash_usd
     _, sales = circulation(economy, giver, taker)
     return GiverView(
         stake_usd(giver, taker) / price_usd,
         default_risk(economy, taker),
         sales,
-        usd / max(1.0, cash),
+        usd / max(1, free_cash_usd(giver)),
         market.mood,
         market.rules.world.sentiment.capital_response,
         months_late,
     )
+
+
+def free_cash_usd(giver: Firm) -> int:
+    """Cash that is not promised to others."""
+    return giver.dry_powder_usd if isinstance(giver, Investor) else giver.cash_usd
 
 
 def taker_view(economy: Economy, giver: Firm, taker: Firm, price_usd: float) -> TakerView:

@@ -31,6 +31,7 @@ from .fundraising import consensus_usd
 from .letter_news import converted, given_up, signed
 from .letter_views import (
     for_tranche_usd,
+    free_cash_usd,
     giver_view,
     reservation_giver_usd,
     reservation_taker_usd,
@@ -287,7 +288,7 @@ def _decide(
         return
     letter.tranches.remove(tranche)
     giver_draw = market.draws.uniform("letter", giver.name, taker.name, market.month, item)
-    unable = giver.frozen or giver.cash_usd < tranche.amount_usd
+    unable = giver.frozen or free_cash_usd(giver) < tranche.amount_usd
     if unable or giver_draw >= converts(giver_gain(for_giver)):
         release(economy, tranche)
         change = given_up(economy, letter, tranche.amount_usd)
