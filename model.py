@@ -27,6 +27,8 @@ from .agents.hedging import hedge
 from .agents.interventions import intervene
 from .agents.leaving import expire_contracts
 from .agents.lending import bill_debt_service, draw_loans, lend
+from .agents.letters import follow_letters
+from .agents.opened_talks import open_purchases
 from .agents.procurement import Procurement
 from .agents.programme_talks import Programmes
 from .agents.reporting import measure
@@ -35,6 +37,7 @@ from .agents.settlement import settle
 from .agents.subletting import share_compute
 from .agents.suppliers import follow_suppliers
 from .agents.upkeep import keep_books, maintain_plant
+from .agents.warrants import bill_backstops, follow_warrants
 from .market.columns import TABLES
 from .market.randomness import Draws
 from .scenario import Scenario, load_scenario, scenario_hash, schedule, with_months
@@ -135,10 +138,12 @@ class ComputeMarket(mesa.Model):
         serve_contracts(economy)
         self.procurement.trade(economy)
         self.programmes.negotiate(economy, self.procurement)
+        open_purchases(economy, self.procurement)
         share_compute(economy)
         rent(economy)
         # 5 service
         bill_contracts(economy)
+        bill_backstops(economy)
         serve_users(economy, units)
         run_alliances(economy, units)
         hedge(economy)
@@ -151,6 +156,8 @@ class ComputeMarket(mesa.Model):
         # 7 capital
         lend(economy)
         self.capital.run(economy)
+        follow_letters(economy)
+        follow_warrants(economy)
         # 8 distress
         resolve_distress(economy)
         rate(economy)

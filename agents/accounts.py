@@ -50,7 +50,7 @@ def account(economy: Economy) -> None:
 _REVENUE = frozenset(
     {"services", "compute", "spot_compute", "sublet_compute", "reserved_compute", "chips",
      "termination_fee", "interest", "engineering", "revenue_share", "model_access",
-     "in_house_sales", "waiver_fee"}
+     "in_house_sales", "waiver_fee", "backstop"}
 )  # fmt: skip
 _NOT_COST = frozenset({"liquidation", "founding"})
 _COST_OF_SALES = frozenset(
@@ -81,8 +81,11 @@ def rate(economy: Economy) -> None:
         firm.credit_rating = rating(firm.runway_months, leverage, firm.backed or firm.spec.listed)
 
 
+_NEWS_KEPT = 0.9  # a month: what news did to a share price fades as sales come in or do not
+
+
 def mark_shares(economy: Economy) -> None:
-    """Share-price indices of listed firms: revenue growth and mood, start = 100."""
+    """Share-price indices of listed firms: revenue growth, mood and news, start = 100."""
     market = economy.market
     for firm in economy.firms():
         if not firm.spec.listed:
@@ -92,5 +95,6 @@ def mark_shares(economy: Economy) -> None:
             firm.opening_revenue_usd = max(1.0, float(firm.revenue_usd))
             continue
         growth = max(0.05, sum(recent) / len(recent) / firm.opening_revenue_usd)
-        fair = 100 * growth**0.6 * exp(0.25 * market.mood)
+        fair = 100 * growth**0.6 * exp(0.25 * market.mood + firm.share_news)
+        firm.share_news *= _NEWS_KEPT
         firm.share_price_index += 0.3 * (fair - firm.share_price_index)

@@ -17,6 +17,7 @@ from ..market.ledger import WORLD, Account, Bill
 from ..market.market import Market
 from ..scenarios import schema
 from .strategies import decisions, make
+from .strategies.financing import Financing
 
 NO_BURN_RUNWAY_MONTHS = 999.0
 _CASH, _DEBT = int(Account.CASH), int(Account.DEBT)  # read all the time: a plain index is faster
@@ -46,6 +47,7 @@ class Firm(mesa.Agent):
     """A firm: a name, a scenario entry in force, books at the ledger, and a state of health."""
 
     role: ClassVar[str]
+    financing_rule: Financing  # of labs and clouds
     # Mesa 3.3 keeps its own in a dictionary that holds every model of the process for good.
     _ids = _Numbers()
 
@@ -73,8 +75,10 @@ class Firm(mesa.Agent):
         self.last_post_money_usd = 0.0
         self.last_round_usd = 0.0
         self.growth_per_year = 2.8  # factor of recurring revenue
-        self.funds_due_usd = 0.0  # tranches due on dates
+        self.funds_due_usd = 0.0  # binding tranches due on dates
+        self.letters_usd = 0.0  # promised by letter: never cash, nor runway
         self.share_price_index = 100.0
+        self.share_news = 0.0  # log points in the share price that news left, fading
         self.opening_revenue_usd = 1.0
         self.credit_rating = "BBB"
         self.runway_months = NO_BURN_RUNWAY_MONTHS
@@ -127,6 +131,12 @@ class Firm(mesa.Agent):
     def committed_funds_usd(self) -> float:
         """Money others have bound themselves to pay: undrawn loans, tranches due on dates."""
         return self.funds_due_usd
+
+    def counted_letters_usd(self) -> float:
+        """Letters that the firm counts as money when it spends and raises: its rule's share."""
+        if not self.letters_usd:
+            return 0.0
+        return float(getattr(self.financing_rule, "letter_weight", 0.0)) * self.letters_usd
 
     def refresh_runway(self) -> None:
         """Months until cash and committed money are used up (design, section 12)."""

@@ -26,6 +26,7 @@ from .lending import lend, open_loans
 from .plain import plain
 from .reporting import contract_columns
 from .service import open_shares
+from .warrants import open_backstops
 
 
 def found(model: mesa.Model, rules: Scenario, draws: Draws) -> Economy:
@@ -55,6 +56,7 @@ def found(model: mesa.Model, rules: Scenario, draws: Draws) -> Economy:
     _open_contracts(economy)
     open_loans(economy)
     _open_stakes(economy)
+    open_backstops(economy)
     open_backlog(economy)
     open_shares(economy)
     open_alliances(economy)
@@ -63,6 +65,9 @@ def found(model: mesa.Model, rules: Scenario, draws: Draws) -> Economy:
     lend(economy)
     market.ledger.close_month()
     return economy
+
+
+_SORTED = ("chips", "contracts", "loans", "stakes", "letters", "warrants", "backstops")
 
 
 def _in_order(rules: Scenario) -> Scenario:
@@ -78,7 +83,7 @@ def _in_order(rules: Scenario) -> Scenario:
     )
     given = {
         field: tuple(sorted(getattr(rules, field), key=lambda entry: entry.model_dump_json()))
-        for field in ("chips", "contracts", "loans", "stakes", "alliances")
+        for field in _SORTED
     }
     given["programmes"] = tuple(
         programme.model_copy(

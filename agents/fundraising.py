@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import exp
 
 from ..market.contracts import Deal, DealStatus
-from ..market.equity import fill_book, new_shares
-from ..market.ledger import Bill
+from ..market.equity import fill_book
+from ..market.letters import PendingTranche, Progress, is_met
 from ..market.negotiation import Outcome, Stance, Talk
-from .alliances import of_pair, support_usd
+from .alliances import support_usd
 from .cloud import Cloud
 from .economy import Economy
 from .firm import NO_BURN_RUNWAY_MONTHS, Firm
-from .investor import Investor
 from .lab import Lab
-from .settlement import draw_on_purse
 from .stances import hurried
 from .strategies.financing import FinancingView
 from .strategies.investing import FirmView, GrowthMultiple
 from .strategies.negotiation import Linear
+from .tranches import call_parent, invest, pay_in, promise
 
 _TERM_SHEET_ROUNDS = 6
 _OPINION_SD = 0.20  # of the log of an investor's view of a firm
@@ -31,21 +29,8 @@ _STRATEGIC_CASH_SHARE = 0.10  # of cash and purse that a strategic investor puts
 _STRATEGIC_PREMIUM = 1.15  # value of the sales that a stake brings
 
 
-@dataclass(slots=True, eq=False)
-class PendingTranche:
-    """Part of a round due later, from one investor at the price of the round."""
-
-    lab: str
-    investor: str
-    amount_usd: int
-    pre_money_usd: int
-    outstanding_shares: int
-    due: int
-    round_id: str
-
-
 class CapitalMarket:
-    """Rounds and tranches under way."""
+    """Rounds and their tranches under way."""
 
     def __init__(self) -> None:
         """No tranches pending."""
@@ -57,40 +42,24 @@ class CapitalMarket:
         market.sentiment.growth_news(sum([lab.recurring_usd[-1] for lab in economy.living_labs()]))
         market.sentiment.advance(market.rules, market.draws, market.month)
         self._pay_tranches(economy)
+        opened = {terms.firm: terms for terms in market.due_talks("round")}
         for firm in issuers(economy):
             _mark(firm)
             firm.months_since_round += 1
-            self._consider_round(economy, firm)
+            if terms := opened.get(firm.name):
+                self._negotiate(economy, firm, round(terms.amount_usd), terms.investors)
+            else:
+                self._consider_round(economy, firm)
 
     # -- tranches -----------------------------------------------------------------------------
 
     def _pay_tranches(self, economy: Economy) -> None:
-        market = economy.market
-        due = [t for t in self.tranches if t.due <= market.month]
-        self.tranches = [t for t in self.tranches if t.due > market.month]
-        for tranche in due:
-            lab, backer = economy.firm(tranche.lab), economy.firm(tranche.investor)
-            if isinstance(backer, Investor):
-                backer.committed_usd -= tranche.amount_usd
-            lab.funds_due_usd -= tranche.amount_usd
-            if lab.alive:
-                _call_parent(economy, backer, lab, tranche.amount_usd)
-            if not lab.alive or not backer.alive or backer.cash_usd < tranche.amount_usd:
-                market.event(
-                    "tranche_lapsed", lab.name, backer.name, tranche.amount_usd,
-                    f"a tranche of ${tranche.amount_usd / 1e6:,.0f}M from {backer.name} to "
-                    f"{lab.name} lapses", round=tranche.round_id,
-                )  # fmt: skip
-                continue
-            _invest(
-                economy, backer, lab, tranche.amount_usd, tranche.pre_money_usd,
-                tranche.outstanding_shares,
-            )  # fmt: skip
-            market.event(
-                "tranche_paid", lab.name, backer.name, tranche.amount_usd,
-                f"{backer.name} pays a tranche of ${tranche.amount_usd / 1e6:,.0f}M to {lab.name}",
-                round=tranche.round_id,
-            )  # fmt: skip
+        now = Progress(economy.market.month, 0.0, 0.0, frozenset())  # rounds know dates alone
+        due = [t for t in self.tranches if is_met(t, now)]
+        if due:
+            self.tranches = [t for t in self.tranches if not is_met(t, now)]
+            for tranche in due:
+                pay_in(economy, tranche, tranche.pre_money_usd or 0)
 
     # -- rounds -------------------------------------------------------------------------------
 
@@ -98,7 +67,7 @@ class CapitalMarket:
         market = economy.market
         funding = market.rules.world.funding
         burn = max(0.0, sum(lab.burns) / len(lab.burns))
-        funds = lab.cash_usd + lab.committed_funds_usd()
+        funds = lab.cash_usd + lab.committed_funds_usd() + lab.counted_letters_usd()
         view = FinancingView(
             funds / burn if burn > 0 else NO_BURN_RUNWAY_MONTHS,
             burn,
@@ -118,13 +87,16 @@ class CapitalMarket:
             _record(economy, lab, "", amount, "round_failed", "NO_LEAD", {},
                     "nobody leads it this month")  # fmt: skip
 
-    def _negotiate(self, economy: Economy, lab: Lab | Cloud, amount: int) -> None:
+    def _negotiate(
+        self, economy: Economy, lab: Lab | Cloud, amount: int, named: tuple[str, ...] = ()
+    ) -> None:
+        """Term sheet and book, with all who may come or with those named alone."""
         market = economy.market
-        values = _opinions(economy, lab)
+        values = _opinions(economy, lab, named)
         leads = [
             (value, name)
             for name, value in sorted(values.items())
-            if _ticket_usd(economy, lab, name) > 0.05 * amount
+            if _lead_usd(economy, lab, name, bool(named)) > 0.05 * amount
         ]
         if not leads:
             _record(economy, lab, "", amount, "round_failed", "NO_LEAD", {},
@@ -132,7 +104,7 @@ class CapitalMarket:
             return
         value, lead = max(leads)
         reservation = _walk_away_usd(lab)
-        consensus = _CONSENSUS.pre_money_usd(firm_view(lab), market.rules.world.funding)
+        consensus = consensus_usd(lab)
         talk = _term_sheet(lab, value, reservation, consensus, amount)
         outcome = talk.outcome or talk.advance(_TERM_SHEET_ROUNDS)
         terms: dict[str, object] = {
@@ -179,18 +151,16 @@ class CapitalMarket:
         for name, usd in sorted(book.items()):
             now = round(upfront * usd)
             backer = economy.firm(name)
-            _call_parent(economy, backer, lab, now)
-            _invest(economy, backer, lab, now, pre_money, outstanding)
+            call_parent(economy, backer, lab, now)
+            invest(economy, backer, lab, now, pre_money, outstanding)
             if usd > now:
-                if isinstance(backer, Investor):
-                    backer.committed_usd += usd - now
-                lab.funds_due_usd += usd - now
-                self.tranches.append(
-                    PendingTranche(
-                        lab.name, name, usd - now, pre_money, outstanding,
-                        market.month + funding.tranche_months, round_id,
-                    )
+                tranche = PendingTranche(
+                    lab.name, name, usd - now, round_id,
+                    due=market.month + funding.tranche_months,
+                    pre_money_usd=pre_money, outstanding_shares=outstanding,
                 )  # fmt: skip
+                promise(economy, tranche)
+                self.tranches.append(tranche)
         down = pre_money < 0.98 * lab.last_post_money_usd
         market.sentiment.report(_DOWN_ROUND_NEWS if down else _ROUND_NEWS)
         lab.valuation_usd = lab.last_post_money_usd = pre_money + raised
@@ -243,19 +213,25 @@ def firm_view(lab: Lab | Cloud) -> FirmView:
     )
 
 
+def consensus_usd(firm: Firm) -> float:
+    """Pre-money value of a lab or neocloud by the market's usual multiple, in today's mood."""
+    assert isinstance(firm, Lab | Cloud)
+    return _CONSENSUS.pre_money_usd(firm_view(firm), firm.market.rules.world.funding)
+
+
 def _mark(lab: Lab | Cloud) -> None:
     """The private mark: the last post-money, moved slowly towards what the market would pay."""
     history = lab.recurring_usd if isinstance(lab, Lab) else lab.revenues
     if len(history) > 3:
         growth = (max(1.0, history[-1]) / max(1.0, history[0])) ** (12 / (len(history) - 1))
         lab.growth_per_year = max(0.2, min(6.0, growth))
-    consensus = _CONSENSUS.pre_money_usd(firm_view(lab), lab.market.rules.world.funding)
+    consensus = consensus_usd(lab)
     if lab.valuation_usd == 0:
         lab.valuation_usd = lab.last_post_money_usd = consensus
     lab.valuation_usd += _CONSENSUS_WEIGHT * (consensus - lab.valuation_usd)
 
 
-def _opinions(economy: Economy, lab: Lab | Cloud) -> dict[str, float]:
+def _opinions(economy: Economy, lab: Lab | Cloud, named: tuple[str, ...] = ()) -> dict[str, float]:
     """Pre-money value of the lab to each possible investor, strategic ones included."""
     market = economy.market
     view = firm_view(lab)
@@ -266,9 +242,13 @@ def _opinions(economy: Economy, lab: Lab | Cloud) -> dict[str, float]:
             noise = market.draws.normal("opinion", investor.name, lab.name, market.month)
             values[investor.name] = investor.pre_money_usd(view) * exp(_OPINION_SD * noise)
     suppliers = {c.cloud for c in market.book.of_lab(lab.name)} if isinstance(lab, Lab) else set()
+    if named:
+        suppliers |= set(named)
     strategic: list[Firm] = [c for c in economy.living_clouds() if c.name in suppliers and c.backed]
     strategic += [
-        m for m in economy.chipmakers.values() if m.alive and m.spec.strategic_fund_share > 0
+        m
+        for m in economy.chipmakers.values()
+        if m.alive and (m.spec.strategic_fund_share > 0 or m.name in named)
     ]
     strategic += [c for c in _partners(economy, lab) if c not in strategic]
     # who would run the firm matters more to those who are tied to it than to funds
@@ -277,7 +257,7 @@ def _opinions(economy: Economy, lab: Lab | Cloud) -> dict[str, float]:
     for firm in strategic:
         noise = market.draws.normal("opinion", firm.name, lab.name, market.month)
         values[firm.name] = _STRATEGIC_PREMIUM * consensus * exp(_OPINION_SD * noise)
-    return values
+    return {name: values[name] for name in values if name in named} if named else values
 
 
 def _partners(economy: Economy, lab: Lab | Cloud) -> list[Cloud]:
@@ -294,10 +274,11 @@ def _ticket_usd(economy: Economy, lab: Lab | Cloud, name: str) -> float:
     return support_usd(economy, name, lab) if isinstance(lab, Lab) else 0.0
 
 
-def _call_parent(economy: Economy, backer: Firm, lab: Firm, usd: int) -> None:
-    """A partner's parent pays for its follow-on; other stakes come out of a cloud's cash."""
-    if backer.backed and of_pair(economy, backer.name, lab.name) is not None:
-        draw_on_purse(backer, usd)
+def _lead_usd(economy: Economy, lab: Lab | Cloud, name: str, named: bool) -> float:
+    """The same; a strategic investor whom a scenario names may lead with its ordinary bid."""
+    strategic = named and name not in economy.investors
+    own = _strategic_bid(economy.firm(name), 1.0) if strategic else 0.0
+    return own + _ticket_usd(economy, lab, name)
 
 
 def _walk_away_usd(lab: Lab | Cloud) -> float:
@@ -345,16 +326,6 @@ def _strategic_bid(firm: Firm, ratio: float) -> float:
     if fund is not None:
         budget = min(budget, fund * sum(list(firm.revenues)[-12:]))
     return max(0.0, budget)
-
-
-def _invest(
-    economy: Economy, backer: Firm, lab: Firm, usd: int, pre_money: int, outstanding: int
-) -> None:
-    usd = min(usd, backer.cash_usd)
-    if usd <= 0:
-        return
-    economy.market.ledger.pay(Bill(backer.name, lab.name, usd, "equity", lab.name))
-    lab.cap_table.issue(backer.name, new_shares(usd, pre_money, outstanding))
 
 
 def _record(

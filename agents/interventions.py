@@ -32,28 +32,26 @@ def intervene(economy: Economy) -> None:
 
 def _obstacle(economy: Economy, event: Intervention) -> str:
     """Why its parties are not in position for it; empty if they are."""
-    if event.firm is not None and not economy.firm(event.firm).alive:
-        return "the firm is no longer in the market"
-    if event.rival is not None:
-        rival = economy.labs[event.rival]
-        if not rival.alive:
-            return f"{rival.name} is no longer in the market"
-        if not rival.finance_rule.checks:
-            return f"{rival.name} has no finance office"
+    if gone := [name for name in event.parties if not economy.firm(name).alive]:
+        return f"no longer in the market: {', '.join(gone)}"
+    if event.rival is not None and not economy.labs[event.rival].finance_rule.checks:
+        return f"{event.rival} has no finance office"
     return ""
 
 
 def _announce(economy: Economy, event: Intervention, obstacle: str) -> None:
     what = event.path or event.firm or ""
+    if event.kind == "open_talks":
+        what = f"between {', '.join(event.parties)}"
     value = "" if event.value is None else f" {event.value}"
-    gone = f": not applicable, {obstacle}" if obstacle else ""
+    why = f": not applicable, {obstacle}" if obstacle else ""
     details: dict[str, Any] = {"kind": event.kind, "path": event.path, "value": event.value}
     if obstacle:
         details["not_applicable"] = True
     economy.market.event(
         "intervention",
-        event.firm or "world",
-        text=f"intervention: {event.kind} {what}{value}".rstrip() + gone,
+        (event.parties or ("world",))[0],
+        text=f"intervention: {event.kind} {what}{value}".rstrip() + why,
         **details,
     )
 
@@ -103,6 +101,11 @@ def _end_finance_office(economy: Economy, event: Intervention) -> None:
 _OFFICE: Final = Strategy(name="finance_office")
 _NO_OFFICE: Final = Strategy(name="founder_led")
 
+
+def _open_talks(economy: Economy, event: Intervention) -> None:
+    economy.market.talks_due.append(event)
+
+
 Act = Callable[[Economy, Intervention], None]
 
 # What a kind does when it begins and when it ends, beside the factors of `_multiply`.
@@ -114,6 +117,7 @@ _BEGIN: Final[dict[str, Act]] = {
     "governance_shock": shake_governance,
     "liability": impose_liability,
     "hire_finance_office": _hire_finance_office,
+    "open_talks": _open_talks,
 }
 _END: Final[dict[str, Act]] = {
     "sentiment_shock": _calm_mood,

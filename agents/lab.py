@@ -69,7 +69,6 @@ class Lab(Firm):
         self.last_post_money_usd = self.valuation_usd
         self.last_round_usd = spec.cash_usd  # the next is expected to be of that order
         self.paid_price = 0.0  # mean price of its contracts, $/H100e-hour
-        self.letters_usd = 0.0
         self.recurring_usd: deque[int] = deque(maxlen=13)  # services sold, by month
         self.serving_share = 1.0  # of its compute that serves users
         self.cost_cut = 1.0  # of other cost, after cuts in distress
@@ -282,7 +281,7 @@ class Lab(Firm):
         months = 15.0
         revenue = self.recurring_usd[-1] if self.recurring_usd else 0.0
         ahead = exp(max(-0.05, min(0.12, 0.6 * self.need_trend)) * 6)
-        funds = self.cash_usd + self.funds_due_usd
+        funds = self.cash_usd + self.funds_due_usd + self.counted_letters_usd()
         if not self.frozen and self.independent:
             expected = min(
                 funding.maximum_dilution * self.valuation_usd,

@@ -34,7 +34,7 @@ def firm_rows(economy: Economy) -> list[tuple[Any, ...]]:
 def _row(economy: Economy, firm: Firm, month: int, date: str, total: int) -> tuple[Any, ...]:
     revenue = firm.revenue_usd
     margin = 1 - firm.cost_of_sales_usd / revenue if revenue > 0 else None
-    letters = firm.runway_months
+    letters = _with_letters(firm)
     capacity: tuple[float | None, ...] = (None,) * 5
     lab_part: tuple[Any, ...] = (None,) * 6
     suppliers: tuple[Any, ...] = (None, None, None, None, None)
@@ -42,7 +42,6 @@ def _row(economy: Economy, firm: Firm, month: int, date: str, total: int) -> tup
     utilisation = None
     arr = 12 * revenue
     if isinstance(firm, Lab):
-        letters = _with_letters(firm)
         capacity = (
             firm.got["training"] + firm.spot["training"] + firm.borrowed["training"],
             firm.got["inference"] + firm.spot["inference"] + firm.borrowed["inference"],
@@ -81,13 +80,16 @@ def _row(economy: Economy, firm: Firm, month: int, date: str, total: int) -> tup
     )  # fmt: skip
 
 
-def _with_letters(lab: Lab) -> float:
-    outflow = lab.mean_outflow_usd
-    if lab.arrears_usd > 0:
-        return 0.0
-    if outflow <= 0 or lab.runway_months >= NO_BURN_RUNWAY_MONTHS:
+def _with_letters(firm: Firm) -> float:
+    """Runway if letters of intent were cash."""
+    if not firm.letters_usd or firm.arrears_usd > 0:
+        return firm.runway_months
+    outflow = firm.mean_outflow_usd
+    if firm.backed:
+        outflow -= firm.parent_funding_usd_per_month()
+    if outflow <= 0:
         return NO_BURN_RUNWAY_MONTHS
-    return min(NO_BURN_RUNWAY_MONTHS, lab.runway_months + lab.letters_usd / outflow)
+    return min(NO_BURN_RUNWAY_MONTHS, firm.runway_months + firm.letters_usd / outflow)
 
 
 def _lab_mw(economy: Economy, lab: Lab) -> float:
@@ -158,7 +160,7 @@ def month_row(economy: Economy, units: dict[str, float]) -> tuple[Any, ...]:
         sum([f.revenue_usd for f in economy.clouds.values()]),
         sum([f.revenue_usd for f in economy.chipmakers.values()]),
         capex, hyper, paid.get("equity", 0), strategic, paid.get("loan_draw", 0),
-        paid.get("parent_funding", 0), round(signed), 0, market.mood,
+        paid.get("parent_funding", 0), round(signed), market.promises.signed_usd, market.mood,
         market.world.base_rate_per_year, market.defaults, market.switches,
         _hhi([f.revenue_usd for f in economy.labs.values()]),
         _hhi([f.revenue_usd for f in economy.clouds.values()]),

@@ -16,6 +16,7 @@ from . import (  # noqa: F401 (each enters its outcomes)
     alliance_outcomes,
     contract_outcomes,
     finance_outcomes,
+    letter_outcomes,
     programme_outcomes,
 )
 from .firm_outcomes import FIRM_COLUMNS, SWITCH_COLUMNS, Flags, Floats, firm_outcomes, switches

@@ -113,7 +113,8 @@ FIRMS: Final[Columns] = (
 )
 
 CONTRACTS: Final[Columns] = (
-    # kind: compute, chip_order, equity, loan, amendment; chip: the maker, as families go by maker
+    # kind: compute, chip_order, equity, loan, programme, amendment, letter, warrant, backstop ...
+    # chip: the chip family: the maker, or the line of a custom chip
     *_of("str", "contract_id", "kind", "buyer", "seller", "status", "outcome", "workload", "chip"),
     *_of("int", "month_opened", "month_signed", "month_start", "month_end", "month_ended"),
     *_of("int", "month_amended"),
@@ -128,6 +129,7 @@ CONTRACTS: Final[Columns] = (
     *_of("float", "buyer_reservation_usd", "seller_reservation_usd", "gap_usd"),
     *_of("int", "rounds"),
     *_of("str", "reason"),
+    *_of("float", "converted_share"),  # of a letter of intent: paid so far
 )
 
 EVENTS: Final[Columns] = (

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections import defaultdict
 from functools import partial
 from math import log
-from typing import Final
+from typing import Any, Final
 
-from ..scenarios.schema import Scenario
+from ..scenarios.schema import Intervention, Scenario
 from .chips import Catalogue, Mix, user_cost_usd_per_h100e_hour
 from .contracts import ComputeContract, ContractBook
 from .ledger import Dues, Ledger
+from .letters import Promises
 from .randomness import Draws
 from .recorder import Recorder
 from .rental import RentalBook
@@ -67,6 +68,8 @@ class Market:
         self.lab_trend = 0.08  # smoothed log growth of labs' targets, a month
         self._targets = 0.0
         self.bills = no_bills()  # due this month
+        self.promises = Promises()
+        self.talks_due: list[Intervention] = []  # to be opened this month
 
     @property
     def date(self) -> str:
@@ -77,6 +80,14 @@ class Market:
     def mood(self) -> float:
         """Sentiment in standard deviations."""
         return self.sentiment.level
+
+    def due_talks(self, about: str) -> list[Any]:
+        """Terms of the talks about something that are to be opened; each is handed out once."""
+        if not self.talks_due:
+            return []
+        due = [event for event in self.talks_due if getattr(event, about) is not None]
+        self.talks_due = [event for event in self.talks_due if event not in due]
+        return [getattr(event, about) for event in due]
 
     def bill(self, payer: str, payee: str, amount_usd: float, purpose: str, ref: str = "") -> None:
         """Enter an amount due at this month's settlement; rounds half to even.

@@ -17,6 +17,7 @@ from pydantic import ValidationError
 from .alliance_checks import alliance_problems
 from .calendar import last_month, month_index
 from .events import OF_LABS
+from .letter_checks import letter_problems
 from .messages import Problem, one_of, path_of, refuse, schema_problems
 from .programme_checks import programme_problems
 from .schema import Chip, Cloud, Contract, Credit, Scenario, Section
@@ -89,6 +90,7 @@ def contradictions(scenario: Scenario) -> Iterator[Problem]:
     yield from alliance_problems(scenario)
     yield from _interventions(scenario)
     yield from programme_problems(scenario)
+    yield from letter_problems(scenario)
 
 
 def _unknown(path: str, name: str, what: str, known: Sequence[str]) -> Iterator[Problem]:

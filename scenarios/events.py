@@ -7,13 +7,17 @@ from typing import Annotated, Final, Literal, Self
 from pydantic import Field, model_validator
 
 from .fields import Month, Name, Section, Strategy
+from .letters import Letter, Purchase, Round
 
 Kind = Literal[
     "set", "scale", "sentiment_shock", "demand_shock", "supply_cut", "cost_shock", "kill",
     "keep_alive", "declare_agi", "governance_shock", "liability", "hire_finance_office",
+    "open_talks",
 ]  # fmt: skip
 _HIRING: Final = "hire_finance_office"
 OF_LABS: Final = ("declare_agi", "governance_shock", "liability", _HIRING)  # their firm is a lab
+
+TALKS: Final = ("letter", "round", "purchase")  # what parties can open talks about
 
 
 class Intervention(Section):
@@ -28,6 +32,17 @@ class Intervention(Section):
     rival: Name | None = None  # hire_finance_office: the lab that loses its own to the hirer
     office: Strategy | None = None  # hire_finance_office: what it does; None: with its defaults
     months: Annotated[int, Field(ge=1)] | None = None  # how long it lasts; None: for good
+    letter: Letter | None = None  # one of these three for open_talks
+    round: Round | None = None
+    purchase: Purchase | None = None
+
+    @property
+    def parties(self) -> tuple[str, ...]:
+        """Firms that have to be in the market for it."""
+        terms = self.letter or self.round or self.purchase
+        if terms is not None:
+            return terms.parties
+        return tuple([name for name in (self.firm, self.rival) if name is not None])
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
@@ -51,4 +66,9 @@ class Intervention(Section):
             raise ValueError(f"kind '{self.kind}' with rival or office needs kind '{_HIRING}'")
         if self.rival is not None and self.rival == self.firm:
             raise ValueError(f"rival '{self.rival}', the hirer itself, needs another lab as rival")
+        given = sum(getattr(self, about) is not None for about in TALKS)
+        if given != (self.kind == "open_talks"):
+            many = "exactly one" if self.kind == "open_talks" else "none"
+            about = ", ".join(TALKS)
+            raise ValueError(f"an intervention of kind '{self.kind}' needs {many} of {about}")
         return self

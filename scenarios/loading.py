@@ -27,7 +27,9 @@ NAMED_LISTS: Final = (
     "programmes",
     "alliances",
 )
-OTHER_LISTS: Final = ("contracts", "loans", "stakes", "interventions")
+OTHER_LISTS: Final = (
+    "contracts", "loans", "stakes", "letters", "warrants", "backstops", "interventions",
+)  # fmt: skip
 
 
 def shipped_files(folder: Traversable | None = None) -> dict[str, Traversable]:

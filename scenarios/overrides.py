@@ -26,7 +26,10 @@ from .messages import (
 from .schema import Intervention, Scenario, Strategy
 
 # What is read once, when the model is built; an intervention could not change it any more.
-_READ_ONCE: Final = ("name", "title", "run", "contracts", "loans", "stakes", "interventions")
+_READ_ONCE: Final = (
+    "name", "title", "run", "contracts", "loans", "stakes", "letters", "warrants", "backstops",
+    "interventions",
+)  # fmt: skip
 # Scenarios known to be valid: each run of a batch would check the same one again. By identity, as
 # to hash one takes as long.
 _CHECKED: Final[WeakValueDictionary[int, Scenario]] = WeakValueDictionary()

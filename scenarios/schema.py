@@ -1,7 +1,7 @@
 """What a scenario may say: frozen pydantic models with units in the field names.
 
 `Scenario` is the whole; its parts, which are found here too, are in `world`, `firms`, `deals`,
-`alliances` and `events`.
+`programmes`, `alliances`, `letters` and `events`.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from .deals import Contract, Loan, Ramp, Stake
 from .events import Intervention
 from .fields import MONTH, OPENING, Section, Share, Strategy, Workload
 from .firms import Chip, Chipmaker, ChipPreference, ChipStock, Cloud, Firm, Investor, Lab
+from .letters import Backstop, Letter, Purchase, Round, Tranche, Warrant
 from .programmes import Host, Programme
 from .world import Bargaining, Credit, Funding, Renters, Run, Segment, World
 
@@ -18,6 +19,7 @@ __all__ = [
     "MONTH",
     "OPENING",
     "Alliance",
+    "Backstop",
     "Bargaining",
     "Chip",
     "ChipPreference",
@@ -32,10 +34,13 @@ __all__ = [
     "Intervention",
     "Investor",
     "Lab",
+    "Letter",
     "Loan",
     "Programme",
+    "Purchase",
     "Ramp",
     "Renters",
+    "Round",
     "Run",
     "Scenario",
     "Section",
@@ -43,6 +48,8 @@ __all__ = [
     "Share",
     "Stake",
     "Strategy",
+    "Tranche",
+    "Warrant",
     "Workload",
     "World",
 ]
@@ -65,6 +72,9 @@ class Scenario(Section):
     stakes: tuple[Stake, ...] = ()
     programmes: tuple[Programme, ...] = ()
     alliances: tuple[Alliance, ...] = ()
+    letters: tuple[Letter, ...] = ()
+    warrants: tuple[Warrant, ...] = ()
+    backstops: tuple[Backstop, ...] = ()
     interventions: tuple[Intervention, ...] = ()
 
     @property

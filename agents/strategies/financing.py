@@ -37,6 +37,7 @@ class RunwayTrigger:
     pause_months: int = parameter(4, 0, 36, "months", "between rounds at least")
     courted_months: int = parameter(18, 0, 120, "months", "after a round, before it is courted")
     courted_ratio: float = parameter(2.0, 1, 20, "", "of its value to the last that it accepts")
+    letter_weight: float = parameter(0, 0, 1, "share", "of letters of intent it counts as money")
 
     def raise_usd(self, view: FinancingView, maximum_dilution: float) -> float:
         """The smaller of what the burn asks for and what dilution allows.
