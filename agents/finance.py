@@ -92,10 +92,11 @@ def review_request(lab: Lab, workload: str, wanted: float) -> float:
     request = RequestView(wanted, needed, net, before)
     allowed, limit = lab.finance_rule.allowed_h100e(view, request)
     if limit:
+        first = f" and ${before / 1e9:,.2f}B for users to come" if before else ""
         why = {
-            "commitment cap": f"take-or-pay of ${view.commitments_usd / 1e9:,.2f}B stands against "
-            f"${(view.expected_revenue_usd + view.funds_usd) / 1e9:,.2f}B of cash and a year's "
-            "expected revenue",
+            "commitment cap": f"take-or-pay of ${view.commitments_usd / 1e9:,.2f}B{first} stands "
+            f"against ${(view.expected_revenue_usd + view.funds_usd) / 1e9:,.2f}B of cash and a "
+            "year's expected revenue",
             "runway floor": f"${view.funds_usd / 1e9:,.2f}B must last for the floor at an outflow "
             f"of ${view.outflow_usd / 1e6:,.0f}M a month to come",
         }[limit]

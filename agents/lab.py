@@ -196,9 +196,10 @@ class Lab(Firm):
         self.training_stock = max(1.0, (1 - decay) * self.training_stock + effective)
 
     def _let_h100e(self) -> float:
-        """What an office lets is no cost of serving users."""
-        let = sum(self.lent.values())
-        return let + sum(self.let.values()) if self.finance_rule.checks else let
+        """What an office lets is no cost of serving users; what distress lets counts as before."""
+        if self.frozen or not self.finance_rule.checks:
+            return 0.0
+        return sum(self.lent.values()) + sum(self.let.values())
 
     def reprice(self) -> None:
         """Move the price of services towards a markup over the unit cost of compute."""

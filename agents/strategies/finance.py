@@ -22,6 +22,8 @@ from .parameters import parameter
 
 _LEAST_RATE = 1e-6  # a month: a return of nothing at all still has a present value
 
+_READINESS = 0.05  # of its cost, what an idle H100e is worth at least: needs may jump
+
 
 class FinanceView(NamedTuple):
     """What a lab knows of its compute and its money when it plans; dollars a month if not said."""
@@ -148,7 +150,7 @@ class FinanceOffice:
 
     def kept_h100e(self, view: FinanceView, rent_usd: float) -> float:
         """Where the last H100e in use earns the rent less what makes letting worth the trouble."""
-        if rent_usd <= 0:
+        if rent_usd <= self.sublet_threshold * _READINESS * view.h100e_usd:
             return float("inf")
         earning = self._worth_usd(view) * self.sublet_threshold / rent_usd
         return max(self.protected_training_share * view.training_h100e, earning)
