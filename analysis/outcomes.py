@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import pandas as pd
 
-from . import programme_outcomes as programme_outcomes  # enters its outcomes
+from . import programme_outcomes  # noqa: F401 (enters its outcomes)
 from .firm_outcomes import (
     FIRM_COLUMNS,
     SWITCH_COLUMNS,
