@@ -227,7 +227,7 @@ class ProgrammePlant:
             if not site.closed:
                 site.cloud.bound_usd += self._soon_due_usd(market, site)
                 site.closed = site.left <= 0 and site.waiting <= 0 and not site.projects
-        self.over = all(site.closed for site in self.sites) and not self._to_engineer(market)
+        self.over = all(site.closed and site.contract.ended for site in self.sites)
 
     def _to_engineer(self, market: Market) -> bool:
         return market.month < self.launch and self.lab.alive and self.designer.alive

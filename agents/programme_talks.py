@@ -65,17 +65,19 @@ class Programmes:
     def negotiate(self, economy: Economy, procurement: Procurement) -> None:
         """Open what is due, and play a month of the talks under way (phase 4)."""
         market = economy.market
+        for name in sorted({spec.lab for spec in market.rules.programmes}):
+            self._follow_credit(economy.labs[name])
         for spec in market.rules.programmes:
-            lab = economy.labs[spec.lab]
-            self._follow_credit(lab)
+            parties = [economy.firm(n) for n in (spec.lab, spec.maker, spec.financing_partner)]
             deal = self.deals.get(spec.name)
             opens, deadline = (
                 month_index(market.rules.run, m) for m in (spec.opens, spec.deadline)
             )
-            if deal is None and opens <= market.month <= deadline and lab.alive:
+            due = opens <= market.month <= deadline
+            if deal is None and due and all(firm.alive for firm in parties):
                 deal = self.deals[spec.name] = _open(economy, spec, deadline)
             if deal is not None and deal.open:
-                talks = Talks(economy, spec, deal, self._default_rate[lab.name], procurement)
+                talks = Talks(economy, spec, deal, self._default_rate[spec.lab], procurement)
                 signature = talks.month()
                 if signature is not None:
                     self.plants.append(ProgrammePlant(economy, spec, signature))
@@ -132,6 +134,8 @@ def _open(economy: Economy, spec: Programme, deadline: int) -> ConditionalDeal:
         mw=batch * chip.kw / 1000,
         anchor_share=spec.anchor_share,
         deadline=spec.deadline,
+        hosts=[host.name for host in spec.hosts],
+        financing_partner=partner,
     )
     return deal
 
@@ -357,6 +361,7 @@ class Talks(Assessment):
             f"of the batch are pre-committed and {spec.financing_partner} lends the rest",
             programme=spec.name,
             hosts=hosts,
+            financing_partner=spec.financing_partner,
             unit_price_usd=self.unit_usd(),
             standoff_months=months,
             months_blocked=deal.months_blocked,
@@ -393,6 +398,8 @@ class Talks(Assessment):
             f"{spec.name} of {spec.lab} lapses after {deal.standoff_months} months: "
             f"{reason}{apart}",
             programme=spec.name,
+            hosts=[host.name for host in spec.hosts],
+            financing_partner=spec.financing_partner,
             reason=reason,
             blocker=deal.blocker,
             role=deal.role,

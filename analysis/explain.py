@@ -202,8 +202,8 @@ def _sums(flows: pd.DataFrame, party: str) -> dict[int, Payments]:
 
 
 def _concerns(events: pd.DataFrame, firm: str) -> pd.Series:
-    """Events of the firm, towards it, and rounds that it bid in."""
-    bid = events["kind"].str.startswith("round_") & events["details"].str.contains(
+    """Events of the firm, towards it, and rounds and programmes that it had a part in."""
+    bid = events["kind"].str.startswith(("round_", "programme_")) & events["details"].str.contains(
         json.dumps(firm, ensure_ascii=True), regex=False
     )
     return (events["firm"] == firm) | (events["counterparty"] == firm) | bid

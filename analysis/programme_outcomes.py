@@ -21,7 +21,7 @@ def _ending(run: Played) -> dict[str, Any] | None:
 
 @outcome("share of runs")
 def _programme_signed(run: Played) -> int | None:
-    """1 where a custom-chip programme was signed, 0 where it lapsed; None where none was opened."""
+    """1 where a custom-chip programme was signed, 0 where it lapsed; None where neither was."""
     ending = _ending(run)
     return None if ending is None else int(ending["kind"] == "programme_signed")
 

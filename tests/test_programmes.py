@@ -326,6 +326,14 @@ class TestStranded:
             assert loan.outstanding_usd <= loan.drawn_usd * 0.35 / 0.6 + 1
         assert stranded["text"].startswith("Own has lost its lab")
 
+    def test_a_lab_that_fails_later_leaves_the_loss_with_the_partner_too(self) -> None:
+        event = {"month": "2025-09", "kind": "kill", "firm": "Aurora"}
+        model = played({"interventions": [event]})
+        (stranded,) = told(model, "programme_stranded")
+        assert stranded["mw"] > 9  # all of it
+        events = model.events[model.events["kind"] == "programme_stranded"]
+        assert events["amount_usd"].iloc[0] > 0
+
     def test_books_still_balance(self, model: ComputeMarket) -> None:
         assert model.manifest()["ledger"] == "ok"
 
