@@ -1,8 +1,11 @@
 """What a run costs, as a Markdown table: medians on this machine.
 
     .venv/bin/python -P benchmarks/bench_run.py [--repeats 5]
+    .venv/bin/python -P benchmarks/bench_run.py --scenario NAME [NAME ...] [--repeats 20]
 
 CPU time is `time.process_time` in a warm process, or that of a child process with all its threads.
+With `--scenario`, runs of these scenarios are timed in turns with `frontier_2024`, seed by seed, so
+that other work on the machine slows all of them alike; ends with 1 where one costs too much.
 """
 
 from __future__ import annotations
@@ -18,17 +21,18 @@ import time
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
-from statistics import median
+from statistics import median, quantiles
 
 import mesa
 
 from computemarket import ComputeMarket, load_scenario
 from computemarket.analysis.tables import write_run
 from computemarket.market.columns import TABLES
-from computemarket.scenario import to_toml
+from computemarket.scenario import Scenario, to_toml
 
 SCENARIO = "frontier_2024"
 RUN_LIMIT, HELP_LIMIT, IMPORT_LIMIT = 0.250, 0.6, 0.1  # seconds
+RATIO_LIMIT = 1.3  # of a run of another scenario to one of `SCENARIO`
 KINDS = {"int": 0, "float": 0.0, "str": "", "bool": False}
 
 
@@ -77,6 +81,25 @@ def cpu_s(work: Callable[[], object], repeats: int) -> float:
     return median(seconds)
 
 
+def played(rules: Scenario, seed: int = 1) -> ComputeMarket:
+    """A run with its tables in memory."""
+    model = ComputeMarket(rules, seed=seed).run()
+    model.tables()
+    return model
+
+
+def turns_s(names: list[str], turns: int) -> dict[str, list[float]]:
+    """CPU time of a run of each scenario, turn by turn: each turn has a seed and plays them all."""
+    rules = {name: load_scenario(name) for name in names}
+    seconds: dict[str, list[float]] = {name: [] for name in rules}
+    for seed in range(turns + 1):  # seed 0 warms up
+        for name, own in rules.items():
+            start = time.process_time()
+            played(own, seed)
+            seconds[name].append(time.process_time() - start)
+    return {name: times[1:] for name, times in seconds.items()}
+
+
 def child_s(code: list[str], repeats: int) -> tuple[float, float]:
     """Median wall and CPU time of a new Python process."""
     walls, cpus = [], []
@@ -106,18 +129,26 @@ def processor() -> str:
     return f"{os.cpu_count()} cores, {name}"
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--repeats", type=int, default=5)
-    repeats = parser.parse_args().repeats
+def report_scenarios(names: list[str], turns: int) -> bool:
+    """What runs of some scenarios cost, against `SCENARIO`; whether all keep to the limit."""
+    seconds = turns_s(list(dict.fromkeys([SCENARIO, *names])), turns)
+    print(f"Seeds 1 to {turns}, in turns.\n")
+    print(f"| Scenario | ms a run | times `{SCENARIO}` | quartiles | limit |")
+    print("|---|---:|---:|---:|---:|")
+    within = True
+    for name, times in seconds.items():
+        ratios = [own / base for own, base in zip(times, seconds[SCENARIO], strict=True)]
+        ratio, (low, _, high) = median(ratios), quantiles(ratios, method="inclusive")
+        within &= ratio <= RATIO_LIMIT
+        print(f"| `{name}` | {median(times) * 1e3:.1f} | {ratio:.2f} | {low:.2f}-{high:.2f} "
+              f"| {'' if name == SCENARIO else RATIO_LIMIT} |")  # fmt: skip
+    return within
+
+
+def report_run(repeats: int) -> None:
+    """What a run of `SCENARIO`, its tables and a start of the command line cost."""
     rules = load_scenario(SCENARIO)
-
-    def run() -> ComputeMarket:
-        model = ComputeMarket(rules, seed=1).run()
-        model.tables()
-        return model
-
-    model = run()
+    model = played(rules)
     tables, manifest, text = model.tables(), model.manifest(), to_toml(rules)
     frames = ("months", "firms", "prices", "contracts", "events", "flows")
 
@@ -126,7 +157,7 @@ def main() -> None:
         for name in frames:
             model.frame(name)
 
-    run_s = cpu_s(run, repeats)
+    run_s = cpu_s(lambda: played(rules), repeats)
     bare_s = cpu_s(lambda: bare(len(rules.firms), rules.run.months), repeats)
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder) / "run"
@@ -146,12 +177,22 @@ def main() -> None:
             IMPORT_LIMIT,
         ),
     ]
-    print(f"{processor()}; Python {platform.python_version()}, Mesa {version('mesa')};")
-    print(f"median of {repeats}.\n")
+    print(f"Median of {repeats}.\n")
     print("| What | ms | limit, ms |\n|---|---:|---:|")
     for what, seconds, limit in rows:
         print(f"| {what} | {seconds * 1e3:.1f} | {f'{limit * 1e3:.0f}' if limit else ''} |")
     print(f"\nA run takes {run_s / bare_s:.2f} times what bare Mesa takes.")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--scenario", nargs="+", metavar="NAME", help=f"against {SCENARIO}")
+    given = parser.parse_args()
+    print(f"{processor()}; Python {platform.python_version()}, Mesa {version('mesa')}.")
+    if given.scenario:
+        sys.exit(not report_scenarios(given.scenario, given.repeats))
+    report_run(given.repeats)
 
 
 if __name__ == "__main__":
