@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import exp
 
 from ..market.allocation import ration
+from ..market.chips import Mix
 from ..market.contracts import ChipOrder, DealStatus
 from ..market.credit import NOTCHES
 from ..market.ledger import WORLD
@@ -22,6 +23,7 @@ _ORDER_MONTHS = 5  # of that budget in open orders at most
 
 def deliver_chips(economy: Economy) -> None:
     """Ship what capacity and lead time allow; scarce supply is rationed (phase 2)."""
+    economy.market.wear_on_premise()
     for maker in economy.chipmakers.values():
         maker.shipped_h100e = 0.0
         if maker.alive:
@@ -88,6 +90,8 @@ def _deliver(
     if order.deposit_usd:
         due -= _draw_deposit(market, order, h100e, due, last)
     market.bill(buyer, maker.name, due, "chips")
+    if order.on_premise_h100e:
+        market.on_premise.receive(order, h100e)
     cloud = economy.clouds.get(buyer)
     if cloud is not None:
         cloud.receive_chips(units)
@@ -196,29 +200,47 @@ def place_order(
 
 
 def _order_direct(economy: Economy) -> None:
-    """Firms outside the model buy chips for themselves (macro loop, equation 25)."""
+    """Firms outside the model buy chips for themselves (macro loop, equation 25).
+
+    Those who serve themselves are among them: what they order at a preference of 1 is part of the
+    calibrated purchases, what they order beyond it (or short of it) is not.
+    """
     market = economy.market
     supply = market.rules.world.supply
-    if supply.direct_buyers_h100e_per_month <= 0:
+    sellers = _sellers_to_direct_buyers(economy)
+    if not sellers:
         return
+    own, at_base = market.on_premise.order()
     years = market.month / 12
     growth = exp(supply.direct_buyers_growth_per_year * years + 0.4 * min(0.0, market.mood))
+    total = sum([share * tilt for _, _, share, tilt in sellers])
+    for maker, mix, share, tilt in sellers:
+        part = share * tilt / total
+        others = supply.direct_buyers_h100e_per_month * share * growth * tilt
+        blended = part / mix.inference_per_h100e  # H100e ordered for an inference H100e
+        wanted = max(own * blended, others + (own - at_base) * blended)
+        if wanted >= 1:
+            place_order(economy, WORLD, maker, wanted)
+            maker.latest_order[WORLD].on_premise_h100e += own * part
+
+
+def _sellers_to_direct_buyers(economy: Economy) -> list[tuple[Chipmaker, Mix, float, float]]:
+    """Makers that direct buyers order from: share at opening prices, and how price tilts it."""
+    market = economy.market
+    elasticity = market.rules.world.supply.direct_buyers_elasticity
+    sellers = []
     for maker in economy.chipmakers.values():
         share = maker.spec.direct_buyer_share
         mix = market.mixes.get(maker.name)
-        if share <= 0 or mix is None or not maker.alive:
-            continue
-        relative = mix.price_usd_per_h100e / market.opening_chip_price[maker.name]
-        wanted = supply.direct_buyers_h100e_per_month * share * growth
-        wanted *= relative**-supply.direct_buyers_elasticity
-        if wanted >= 1:
-            place_order(economy, WORLD, maker, wanted)
+        if share > 0 and mix is not None and maker.alive:
+            relative = mix.price_usd_per_h100e / market.opening_chip_price[maker.name]
+            sellers.append((maker, mix, share, relative**-elasticity))
+    return sellers
 
 
 def open_backlog(economy: Economy) -> None:
     """Orders placed before the start: months of deliveries, by the clouds' preferences."""
     market = economy.market
-    market.opening_chip_price = {m: x.price_usd_per_h100e for m, x in market.mixes.items()}
     for cloud in economy.clouds.values():
         h100e = cloud.spec.backlog_months * cloud.spec.chip_deliveries_h100e_per_month
         preferences = {p.maker: p.weight for p in cloud.spec.chip_preferences}

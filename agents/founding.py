@@ -24,7 +24,7 @@ from .lab import Lab
 from .lending import lend, open_loans
 from .plain import plain
 from .reporting import contract_columns
-from .service import open_shares
+from .service import observe_use, open_shares
 
 
 def found(model: mesa.Model, rules: Scenario, draws: Draws) -> Economy:
@@ -56,6 +56,8 @@ def found(model: mesa.Model, rules: Scenario, draws: Draws) -> Economy:
     _open_stakes(economy)
     open_backlog(economy)
     open_shares(economy)
+    observe_use(market)
+    market.on_premise.open()
     open_rentals(economy)
     rate(economy)
     lend(economy)

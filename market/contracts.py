@@ -110,6 +110,7 @@ class ChipOrder:
     left_h100e: float = 0.0
     units: int = 0  # delivered
     late: bool = False
+    on_premise_h100e: float = 0.0  # of it for users who serve themselves, inference H100e
     status: DealStatus = DealStatus.SIGNED
     ended: int | None = None
 

@@ -11,6 +11,7 @@ from ..scenarios.schema import Scenario
 from .chips import Catalogue, Mix, user_cost_usd_per_h100e_hour
 from .contracts import ComputeContract, ContractBook
 from .ledger import Dues, Ledger
+from .on_premise import OnPremise
 from .randomness import Draws
 from .recorder import Recorder
 from .rental import RentalBook
@@ -47,12 +48,13 @@ class Market:
         self.recorder = Recorder(dates)
         self.event = self.recorder.event
         self.world = World(rules)
+        self.on_premise = OnPremise()
         self.sentiment = Sentiment(rules)
         self.rental = {w: RentalBook(rules, w) for w in WORKLOADS}
         self.catalogue = Catalogue(rules, launches)
         self.price_factor = dict.fromkeys(self.catalogue.chips, 1.0)
         self.mixes: dict[str, Mix] = {}
-        self.opening_chip_price: dict[str, float] = {}  # $/H100e by maker
+        self.opening_chip_price: dict[str, float] = {}  # $/H100e by maker, when first on offer
         self.user_cost = 0.0  # $/H100e-hour of the cheapest generation on offer to anyone
         self.training_split = rules.world.renters.training_share  # of rentable capacity
         self.utilisation = 1.0
@@ -91,6 +93,12 @@ class Market:
         dues = self.bills.get(payer, {})
         return sum([usd for (_, purpose, _), usd in dues.items() if purpose in purposes])
 
+    def wear_on_premise(self) -> None:
+        """Users' own chips fail and are retired as those of clouds are, a month's part."""
+        building = self.rules.world.building
+        years = building.economic_life_years
+        self.on_premise.wear(min(1.0, building.chip_failure_per_year / 12 + 1 / (12 * years)))
+
     def rent(self) -> float:
         """One-year price over both workloads, $/H100e-hour."""
         rental = self.rental
@@ -121,6 +129,8 @@ class Market:
         }
         # a new dict, never one changed in place: what is derived of it can tell that it is stale
         self.mixes = {maker: mix for maker, mix in mixes.items() if mix is not None}
+        for maker, mix in self.mixes.items():
+            self.opening_chip_price.setdefault(maker, mix.price_usd_per_h100e)
         versatile = [
             m
             for m in self.mixes.values()
