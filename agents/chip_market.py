@@ -28,6 +28,12 @@ def deliver_chips(economy: Economy) -> None:
         maker.shipped_h100e = 0.0
         if maker.alive:
             _ship(economy, maker)
+    entrants = economy.market.entrants
+    if entrants:
+        shipped = {maker.name: maker.shipped_h100e for maker in economy.chipmakers.values()}
+        total = sum(shipped.values()) or 1.0
+        for name in entrants:
+            entrants[name] = shipped[name] / total
 
 
 def _ship(economy: Economy, maker: Chipmaker) -> None:
@@ -238,17 +244,22 @@ def _sellers_to_direct_buyers(economy: Economy) -> list[tuple[Chipmaker, Mix, fl
     return sellers
 
 
+def order_backlog(economy: Economy, cloud: Cloud) -> None:
+    """What a cloud has on order when it opens its books."""
+    h100e = cloud.spec.backlog_months * cloud.spec.chip_deliveries_h100e_per_month
+    preferences = {p.maker: p.weight for p in cloud.spec.chip_preferences}
+    total = sum(preferences.values())
+    for name, weight in sorted(preferences.items()):
+        if h100e * weight / total >= 1 and name in economy.market.mixes:
+            maker = economy.chipmakers[name]
+            place_order(economy, cloud.name, maker, h100e * weight / total, opening=True)
+
+
 def open_backlog(economy: Economy) -> None:
-    """Orders placed before the start: months of deliveries, by the clouds' preferences."""
+    """Orders placed before the start, of clouds and of direct buyers."""
     market = economy.market
     for cloud in economy.clouds.values():
-        h100e = cloud.spec.backlog_months * cloud.spec.chip_deliveries_h100e_per_month
-        preferences = {p.maker: p.weight for p in cloud.spec.chip_preferences}
-        total = sum(preferences.values())
-        for name, weight in sorted(preferences.items()):
-            if h100e * weight / total >= 1 and name in market.mixes:
-                maker = economy.chipmakers[name]
-                place_order(economy, cloud.name, maker, h100e * weight / total, opening=True)
+        order_backlog(economy, cloud)
     direct = market.rules.world.supply.direct_buyers_h100e_per_month
     for maker in economy.chipmakers.values():
         if direct * maker.spec.direct_buyer_share >= 1 and maker.name in market.mixes:

@@ -241,7 +241,7 @@ def firm_view(lab: Lab | Cloud) -> FirmView:
 
 
 def _team_growth(lab: Lab | Cloud) -> float:
-    years = lab.market.month / 12
+    years = (lab.market.month - lab.entered) / 12
     return exp(lab.market.rules.world.funding.team_value_growth_per_year * years)
 
 

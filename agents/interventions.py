@@ -19,19 +19,31 @@ def intervene(economy: Economy) -> None:
         begins = first == market.month
         if not begins and (event.months is None or first + event.months != market.month):
             continue
-        applies = event.firm is None or economy.firm(event.firm).alive
+        applies = _in_position(economy, event)
         if begins:
             _announce(economy, event, applies)
         act = (_BEGIN if begins else _END).get(event.kind)
-        if act and (applies or not begins):
+        there = event.firm is None or economy.find(event.firm) is not None
+        if act and (applies or (there and not begins)):
             act(economy, event)
         _multiply(economy)
+
+
+def _in_position(economy: Economy, event: Intervention) -> bool:
+    """Whether the firm that it is about can take it; a cut of supply waits for a maker to come."""
+    if event.firm is None:
+        return True
+    firm = economy.find(event.firm)
+    return event.kind == "supply_cut" if firm is None else firm.alive
 
 
 def _announce(economy: Economy, event: Intervention, applies: bool) -> None:
     what = event.path or event.firm or ""
     value = "" if event.value is None else f" {event.value}"
-    gone = "" if applies else ": not applicable, the firm is no longer in the market"
+    gone = ""
+    if not applies:
+        here = economy.find(event.firm or "")
+        gone = f": not applicable, the firm is {'no longer' if here else 'not yet'} in the market"
     details: dict[str, Any] = {"kind": event.kind, "path": event.path, "value": event.value}
     if not applies:
         details["not_applicable"] = True

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import pandas as pd
 
+from . import entry_outcomes as _entry_outcomes  # noqa: F401  (registers its outcomes)
 from .firm_outcomes import (
     FIRM_COLUMNS,
     SWITCH_COLUMNS,
@@ -21,7 +22,7 @@ from .firm_outcomes import (
     records,
     switches,
 )
-from .played import OUTCOMES, Better, Outcome, Played, Value, outcome
+from .played import OUTCOMES, Better, Outcome, Played, Value, mean, outcome
 
 if TYPE_CHECKING:
     from ..scenario import Scenario
@@ -120,13 +121,13 @@ def _labs_that_switched(run: Played) -> float | None:
 @outcome("USD per H100e-hour")
 def _spot_price_last_24_months(run: Played) -> float | None:
     """Mean spot price of the last 24 months."""
-    return _mean(run.month(SPOT)[-24:])
+    return mean(run.month(SPOT)[-24:])
 
 
 @outcome("USD per H100e-hour")
 def _contract_price_last_24_months(run: Played) -> float | None:
     """Mean contract price of the last 24 months."""
-    return _mean(run.month(CONTRACT)[-24:])
+    return mean(run.month(CONTRACT)[-24:])
 
 
 @outcome("share")
@@ -210,13 +211,13 @@ def _final_installed_mw(run: Played) -> float | None:
 @outcome("share")
 def _mean_utilisation(run: Played) -> float | None:
     """Mean over the months of the share of installed compute that is used."""
-    return _mean(run.month("utilisation"))
+    return mean(run.month("utilisation"))
 
 
 @outcome("share", better="lower")
 def _mean_unmet_demand_share(run: Played) -> float | None:
     """Mean over the months of the share of demand for AI services left unserved."""
-    return _mean(run.month("unmet_demand_share"))
+    return mean(run.month("unmet_demand_share"))
 
 
 def yearly(tables: Tables) -> pd.DataFrame:
@@ -246,11 +247,6 @@ def _changes(series: Floats, lag: int) -> Floats:
 
 def _extreme(pick: Callable[[Floats], np.float64], values: Floats) -> float | None:
     return float(pick(values)) if values.size else None
-
-
-def _mean(values: Floats) -> float | None:
-    known = values[np.isfinite(values)]
-    return float(known.mean()) if known.size else None
 
 
 def _last(values: Floats) -> float | None:

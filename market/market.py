@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from functools import partial
-from math import log
+from math import exp, log
 from typing import Final
 
 from ..scenarios.schema import Scenario
@@ -55,6 +55,7 @@ class Market:
         self.price_factor = dict.fromkeys(self.catalogue.chips, 1.0)
         self.mixes: dict[str, Mix] = {}
         self.opening_chip_price: dict[str, float] = {}  # $/H100e by maker, when first on offer
+        self.entrants: dict[str, float] = {}  # makers that entered: share of what shipped last
         self.user_cost = 0.0  # $/H100e-hour of the cheapest generation on offer to anyone
         self.training_split = rules.world.renters.training_share  # of rentable capacity
         self.utilisation = 1.0
@@ -129,22 +130,44 @@ class Market:
         }
         # a new dict, never one changed in place: what is derived of it can tell that it is stale
         self.mixes = {maker: mix for maker, mix in mixes.items() if mix is not None}
-        for maker, mix in self.mixes.items():
-            self.opening_chip_price.setdefault(maker, mix.price_usd_per_h100e)
-        versatile = [
-            m
-            for m in self.mixes.values()
-            if m.training_per_h100e > 0 and not m.shares[-1][0].sold_to
-        ] or list(self.mixes.values())
-        if versatile:
-            building = rules.world.building
-            self.user_cost = min(
-                user_cost_usd_per_h100e_hour(
-                    rules,
-                    mix.price_usd_per_h100e,
-                    mix.kw_per_h100e,
-                    building.required_return_hyperscaler,
-                    self.world.power_price_usd_per_mwh,
-                )
-                for mix in versatile
-            )
+        self._note_first_prices()
+        versatile = {
+            maker: mix
+            for maker, mix in self.mixes.items()
+            if mix.training_per_h100e > 0 and not mix.shares[-1][0].sold_to
+        } or self.mixes
+        costs = {maker: self._user_cost(mix) for maker, mix in versatile.items()}
+        known = [cost for maker, cost in costs.items() if maker not in self.entrants]
+        if costs:
+            self.user_cost = least = min(known or costs.values())
+            # of a newcomer's chips nobody can have more than it ships
+            for maker, share in self.entrants.items():
+                self.user_cost -= share * max(0.0, least - costs.get(maker, least))
+
+    def _user_cost(self, mix: Mix) -> float:
+        return user_cost_usd_per_h100e_hour(
+            self.rules,
+            mix.price_usd_per_h100e,
+            mix.kw_per_h100e,
+            self.rules.world.building.required_return_hyperscaler,
+            self.world.power_price_usd_per_mwh,
+        )
+
+    def _note_first_prices(self) -> None:
+        """Prices from which preferences for a maker and direct demand for its chips count.
+
+        Those who come later start at the level to which others' prices have moved: what is stated
+        of them holds at the prices of their first chips.
+        """
+        first = self.opening_chip_price
+        new = [maker for maker in self.mixes if maker not in first]
+        if not new:
+            return
+        moved = [
+            log(first[maker] / mix.price_usd_per_h100e)
+            for maker, mix in self.mixes.items()
+            if maker in first
+        ]
+        level = exp(sum(moved) / len(moved)) if moved else 1.0
+        for maker in new:
+            first[maker] = level * self.mixes[maker].price_usd_per_h100e

@@ -15,6 +15,7 @@ from typing import Any, Final, NamedTuple, TypeVar
 from pydantic import ValidationError
 
 from .calendar import last_month, month_index
+from .entry import entry_problems
 from .messages import Problem, one_of, path_of, refuse, schema_problems
 from .schema import Chip, Cloud, Contract, Credit, Scenario, Section
 
@@ -84,6 +85,7 @@ def contradictions(scenario: Scenario) -> Iterator[Problem]:
     yield from _capacity(scenario)
     yield from _finance(scenario)
     yield from _interventions(scenario)
+    yield from entry_problems(scenario)
 
 
 def _unknown(path: str, name: str, what: str, known: Sequence[str]) -> Iterator[Problem]:

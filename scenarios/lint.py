@@ -7,6 +7,7 @@ from typing import Final
 
 from .calendar import month_index
 from .checks import contract_mw, fleet_by_maker, opening_h100e
+from .entry import entry_month
 from .schema import Contract, Lab, Scenario
 
 HOURS_PER_MONTH: Final = 730
@@ -22,6 +23,7 @@ def lint(scenario: Scenario) -> list[str]:
         *_chips(scenario),
         *_clouds(scenario),
         *_firms(scenario),
+        *_entries(scenario),
     ]
 
 
@@ -150,6 +152,21 @@ def _firms(scenario: Scenario) -> Iterator[str]:
     equity = [i for i in scenario.investors if i.kind != "private_credit"]
     if not equity and any(lab.kind == "independent" for lab in scenario.labs):
         yield "investors: nobody invests in the independent labs"
+
+
+def _entries(scenario: Scenario) -> Iterator[str]:
+    for role in ("labs", "clouds", "chipmakers", "investors"):
+        for firm in getattr(scenario, role):
+            if entry_month(scenario, firm) >= scenario.run.months:
+                path = f"{role}.{firm.name}.enters"
+                yield f"{path}: {firm.enters} is after the end of the run: it never does"
+    demand = scenario.world.demand
+    shares = [s.on_premise_share for s in (demand.consumer, demand.enterprise, demand.private)]
+    if demand.on_premise_preference != 1 and not any(shares):
+        yield (
+            f"world.demand.on_premise_preference: {demand.on_premise_preference:g} changes "
+            "nothing: no segment has an on_premise_share"
+        )
 
 
 def _usd(amount: float) -> str:

@@ -219,6 +219,7 @@ class Supply(Section):
     price_drift_per_month: Annotated[float, Field(ge=-1, le=1)] = -0.004
     price_response_to_backlog: Deviation = 0.06
     deposit_share: Share = 0.20
+    entrant_trial_share: Share = 0.10  # of a cloud's orders, most that it tries of new makers
     direct_buyers_h100e_per_month: NonNegative = Field(0.0, json_schema_extra=OPENING)
     direct_buyers_growth_per_year: Growth = 0.45
     direct_buyers_elasticity: Elasticity = 0.9
