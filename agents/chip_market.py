@@ -250,8 +250,10 @@ def order_backlog(economy: Economy, cloud: Cloud) -> None:
     preferences = {p.maker: p.weight for p in cloud.spec.chip_preferences}
     total = sum(preferences.values())
     for name, weight in sorted(preferences.items()):
-        if h100e * weight / total >= 1 and name in economy.market.mixes:
-            maker = economy.chipmakers[name]
+        maker = economy.chipmakers.get(name)
+        if maker is None or not maker.alive or name not in economy.market.mixes:
+            continue  # not there yet, or no more
+        if h100e * weight / total >= 1:
             place_order(economy, cloud.name, maker, h100e * weight / total, opening=True)
 
 

@@ -25,19 +25,24 @@ from .lab import Lab
 def admit(economy: Economy) -> None:
     """Let in the firms whose month has come (phase 1)."""
     month = economy.market.month
+    if not economy.to_come or economy.to_come[0][0] > month:
+        return
+    specs = {spec.name: spec for spec in economy.market.rules.firms}
+    firms = []
     while economy.to_come and economy.to_come[0][0] <= month:
         _, name, kind = economy.to_come.pop(0)
-        specs = {spec.name: spec for spec in economy.market.rules.firms}
         firm = kind(economy.model, specs[name], economy.market)
         economy.add(firm)
         firm.open_books()
+        firms.append(firm)
+    for firm in firms:  # who enters together may buy from one another at once
         _sell_stakes(economy, firm)
         if isinstance(firm, Lab):
             _open_lab(economy, firm)
         elif isinstance(firm, Cloud):
             _open_cloud(economy, firm)
         elif isinstance(firm, Chipmaker):
-            economy.market.entrants[name] = 0.0
+            economy.market.entrants[firm.name] = 0.0
         _announce(economy, firm)
 
 
