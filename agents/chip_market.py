@@ -219,10 +219,12 @@ def _order_direct(economy: Economy) -> None:
     own, at_base = market.on_premise.order()
     years = market.month / 12
     growth = exp(supply.direct_buyers_growth_per_year * years + 0.4 * min(0.0, market.mood))
+    stated = sum([share for _, _, share, _ in sellers])
+    whole = stated if stated > 1 + 1e-9 else 1.0  # a newcomer takes its share from the others
     total = sum([share * tilt for _, _, share, tilt in sellers])
     for maker, mix, share, tilt in sellers:
         part = share * tilt / total
-        others = supply.direct_buyers_h100e_per_month * share * growth * tilt
+        others = supply.direct_buyers_h100e_per_month * share * growth * tilt / whole
         blended = part / mix.inference_per_h100e  # H100e ordered for an inference H100e
         wanted = max(own * blended, others + (own - at_base) * blended)
         if wanted >= 1:

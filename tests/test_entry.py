@@ -6,7 +6,6 @@ that it passes for a true effect of zero with a chance of 2.5 %; the seeds are f
 
 from __future__ import annotations
 
-import random
 from functools import cache
 from typing import Any
 
@@ -18,18 +17,18 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from computemarket import ComputeMarket, load_scenario
+from computemarket.agents import chip_market
 from computemarket.analysis.explain import story
 from computemarket.analysis.outcomes import OUTCOMES, Played, firm_outcomes
 from computemarket.market.chips import with_trials
 from computemarket.market.columns import TABLES
+from computemarket.market.ledger import WORLD
 from computemarket.scenario import (
     Scenario,
     ScenarioError,
     from_toml,
     lint,
-    month_label,
     override,
-    synthetic,
     with_months,
 )
 
@@ -293,6 +292,27 @@ def test_clouds_without_a_preference_try_a_cheaper_newcomer():
     assert 0 < bought(0.05) < bought(0.3)
 
 
+def test_a_newcomer_takes_its_share_of_direct_buyers_from_the_others(monkeypatch):
+    def ordered(rules: Scenario) -> dict[str, float]:
+        """What direct buyers order in the month of the entry, by maker."""
+        orders: dict[str, float] = {}
+        place = chip_market.place_order
+
+        def note(economy: Any, buyer: str, maker: Any, h100e: float, **more: Any) -> None:
+            if buyer == WORLD and economy.market.month == MONTH:
+                orders[maker.name] = h100e
+            place(economy, buyer, maker, h100e, **more)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(chip_market, "place_order", note)
+            ComputeMarket(rules, seed=1, months=MONTH + 1).run()
+        return orders
+
+    alone, together = ordered(never()), ordered(late())
+    assert sum(together.values()) == pytest.approx(sum(alone.values()), rel=0.02)
+    assert together["Newcomer"] == pytest.approx(0.1 * together["Silica"], rel=0.02)
+
+
 # -- interventions --------------------------------------------------------------------------------
 
 
@@ -330,57 +350,6 @@ def test_a_cut_of_supply_waits_for_the_supplier():
     model = ComputeMarket(override(late(), {"interventions": [cut]}), seed=1).run()
     assert "not_applicable" not in model.events[model.events.kind == "intervention"].details.item()
     assert model.firms.query("firm == 'Newcomer'").revenue_usd.sum() == 0
-
-
-# -- random worlds --------------------------------------------------------------------------------
-
-
-def with_latecomers(n: int, seed: int, months: int = 24) -> Scenario:
-    """A made-up world, and a firm of each role that enters in a random month."""
-    rng, world = random.Random(seed), synthetic(n, seed, months=months)
-    data = world.model_dump(mode="json")
-    newest = [chip for chip in data["chips"] if chip["maker"] == "Maker 1"][-1]
-    for role in ("labs", "clouds", "chipmakers", "investors"):
-        twin = dict(rng.choice(data[role]))
-        month = rng.randint(1, months + 3)
-        twin |= {"name": f"Late {role}", "group": None, "enters": month_label(world.run, month)}
-        if role == "labs":
-            twin |= {f"{s}_arr_usd": 0.0 for s in ("consumer", "enterprise", "private")}
-        data[role].append(twin)
-    cheaper = {"name": "Late chip", "maker": "Late chipmakers", "price_usd": 10_000.0}
-    data["chips"].append(newest | cheaper | {"unit_cost_usd": 4000.0, "launch": "2024-01"})
-    data["world"]["demand"]["enterprise"]["on_premise_share"] = rng.uniform(0, 0.4)
-    data["world"]["demand"]["on_premise_preference"] = rng.choice([0.0, 1.0, 3.0])
-    if rng.random() < 0.5:
-        name = f"Late {rng.choice(['labs', 'clouds', 'chipmakers', 'investors'])}"
-        kill = {"month": month_label(world.run, months - 5), "kind": "kill", "firm": name}
-        data["interventions"] = [kill]
-    return override(world, {key: data[key] for key in data if key not in ("name", "title")})
-
-
-def test_latecomers_keep_the_books_of_random_worlds():
-    """Every invariant is checked in every month; a breach raises."""
-    entered = 0
-    for seed in range(6):
-        model = ComputeMarket(with_latecomers(6 + 2 * seed, seed), seed=seed).run()
-        assert model.manifest()["ledger"] == "ok"
-        firms, flows = model.firms, model.flows
-        first = firms.groupby("firm").month.min()
-        entries = model.events[model.events.kind == "entry"].set_index("firm").month
-        entered += len(entries)
-        assert (first[entries.index] == entries).all()
-        assert (first.drop(entries.index) == 0).all()
-        for side in ("payer", "payee"):
-            before = flows[side].map(first).fillna(0)
-            assert (flows.month >= before).all()
-        cash = firms.pivot_table(index="month", columns="firm", values="cash_usd").fillna(0)
-        signed = pd.concat(
-            flows.assign(firm=flows[side], usd=sign * flows.amount_usd)
-            for side, sign in (("payee", 1), ("payer", -1))
-        ).pivot_table(index="month", columns="firm", values="usd", aggfunc="sum")
-        moved = signed.reindex(index=cash.index, columns=cash.columns).fillna(0)
-        assert (cash.diff().iloc[1:] == moved.iloc[1:]).all(axis=None)
-    assert entered > 15
 
 
 def test_a_world_may_begin_without_labs():
