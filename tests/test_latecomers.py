@@ -1,4 +1,4 @@
-"""Random worlds in which firms of all roles enter late: their books, and nothing before they come."""
+"""Random worlds in which firms of all roles enter late: books hold, and nothing comes early."""
 
 from __future__ import annotations
 
