@@ -91,7 +91,7 @@ def mark_shares(economy: Economy) -> None:
         if not firm.spec.listed:
             continue
         recent = list(firm.revenues)[-3:]
-        if market.month == 0 or not firm.alive or not recent:
+        if firm.opening_revenue_usd <= 1 or not firm.alive or not recent:  # nothing sold yet
             firm.opening_revenue_usd = max(1.0, float(firm.revenue_usd))
             continue
         growth = max(0.05, sum(recent) / len(recent) / firm.opening_revenue_usd)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import exp
 
 from ..market.allocation import ration
+from ..market.chips import Mix
 from ..market.contracts import ChipOrder, DealStatus
 from ..market.credit import NOTCHES
 from ..market.ledger import WORLD
@@ -22,10 +23,17 @@ _ORDER_MONTHS = 5  # of that budget in open orders at most
 
 def deliver_chips(economy: Economy) -> None:
     """Ship what capacity and lead time allow; scarce supply is rationed (phase 2)."""
+    economy.market.wear_on_premise()
     for maker in economy.chipmakers.values():
         maker.shipped_h100e = 0.0
         if maker.alive:
             _ship(economy, maker)
+    entrants = economy.market.entrants
+    if entrants:
+        shipped = {maker.name: maker.shipped_h100e for maker in economy.chipmakers.values()}
+        total = sum(shipped.values()) or 1.0
+        for name in entrants:
+            entrants[name] = shipped[name] / total
 
 
 def _ship(economy: Economy, maker: Chipmaker) -> None:
@@ -88,6 +96,8 @@ def _deliver(
     if order.deposit_usd:
         due -= draw_deposit(market, order, h100e, due, last)
     market.bill(buyer, maker.name, due, "chips")
+    if order.on_premise_h100e:
+        market.on_premise.receive(order, h100e)
     cloud = economy.clouds.get(buyer)
     if cloud is not None:
         cloud.receive_chips(units)
@@ -197,37 +207,64 @@ def place_order(
 
 
 def _order_direct(economy: Economy) -> None:
-    """Firms outside the model buy chips for themselves (macro loop, equation 25)."""
+    """Firms outside the model buy chips for themselves (macro loop, equation 25).
+
+    Those who serve themselves are among them: what they order at a preference of 1 is part of the
+    calibrated purchases, what they order beyond it (or short of it) is not.
+    """
     market = economy.market
     supply = market.rules.world.supply
-    if supply.direct_buyers_h100e_per_month <= 0:
+    sellers = _sellers_to_direct_buyers(economy)
+    if not sellers:
         return
+    own, at_base = market.on_premise.order()
     years = market.month / 12
     growth = exp(supply.direct_buyers_growth_per_year * years + 0.4 * min(0.0, market.mood))
+    stated = sum([share for _, _, share, _ in sellers])
+    whole = stated if stated > 1 + 1e-9 else 1.0  # a newcomer takes its share from the others
+    total = sum([share * tilt for _, _, share, tilt in sellers])
+    for maker, mix, share, tilt in sellers:
+        part = share * tilt / total
+        others = supply.direct_buyers_h100e_per_month * share * growth * tilt / whole
+        blended = part / mix.inference_per_h100e  # H100e ordered for an inference H100e
+        wanted = max(own * blended, others + (own - at_base) * blended)
+        if wanted >= 1:
+            place_order(economy, WORLD, maker, wanted)
+            maker.latest_order[WORLD].on_premise_h100e += own * part
+
+
+def _sellers_to_direct_buyers(economy: Economy) -> list[tuple[Chipmaker, Mix, float, float]]:
+    """Makers that direct buyers order from: share at opening prices, and how price tilts it."""
+    market = economy.market
+    elasticity = market.rules.world.supply.direct_buyers_elasticity
+    sellers = []
     for maker in economy.chipmakers.values():
         share = maker.spec.direct_buyer_share
         mix = market.mixes.get(maker.name)
-        if share <= 0 or mix is None or not maker.alive:
-            continue
-        relative = mix.price_usd_per_h100e / market.opening_chip_price[maker.name]
-        wanted = supply.direct_buyers_h100e_per_month * share * growth
-        wanted *= relative**-supply.direct_buyers_elasticity
-        if wanted >= 1:
-            place_order(economy, WORLD, maker, wanted)
+        if share > 0 and mix is not None and maker.alive:
+            relative = mix.price_usd_per_h100e / market.opening_chip_price[maker.name]
+            sellers.append((maker, mix, share, relative**-elasticity))
+    return sellers
+
+
+def order_backlog(economy: Economy, cloud: Cloud) -> None:
+    """What a cloud has on order when it opens its books."""
+    h100e = cloud.spec.backlog_months * cloud.spec.chip_deliveries_h100e_per_month
+    preferences = {p.maker: p.weight for p in cloud.spec.chip_preferences}
+    total = sum(preferences.values())
+    for name, weight in sorted(preferences.items()):
+        maker = economy.chipmakers.get(name)
+        if maker is None or not maker.alive or name not in economy.market.mixes:
+            continue  # not there yet, or no more
+        if h100e * weight / total >= 1:
+            place_order(economy, cloud.name, maker, h100e * weight / total, opening=True)
 
 
 def open_backlog(economy: Economy) -> None:
-    """Orders placed before the start: months of deliveries, by the clouds' preferences."""
+    """Orders placed before the start, of clouds and of direct buyers."""
     market = economy.market
-    market.opening_chip_price = {m: x.price_usd_per_h100e for m, x in market.mixes.items()}
     for cloud in economy.clouds.values():
-        h100e = cloud.spec.backlog_months * cloud.spec.chip_deliveries_h100e_per_month
-        preferences = {p.maker: p.weight for p in cloud.spec.chip_preferences}
-        total = sum(preferences.values())
-        for name, weight in sorted(preferences.items()):
-            if h100e * weight / total >= 1 and name in market.mixes:
-                maker = economy.chipmakers[name]
-                place_order(economy, cloud.name, maker, h100e * weight / total, opening=True)
+        order_backlog(economy, cloud)
     direct = market.rules.world.supply.direct_buyers_h100e_per_month
     for maker in economy.chipmakers.values():
         if direct * maker.spec.direct_buyer_share >= 1 and maker.name in market.mixes:

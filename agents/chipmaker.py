@@ -60,10 +60,15 @@ class Chipmaker(Firm):
     def expand(self) -> None:
         """Packaging capacity follows the backlog within its fastest growth."""
         supply = self.market.rules.world.supply
+        if self.name not in self.market.mixes:
+            return  # nothing to package yet
+        fastest = self.spec.packaging_growth_per_year
+        if fastest is None:
+            fastest = supply.growth_per_year
         # makers plan for the capacity they build: a windfall (or a cut) of supply is not undone
         planned = self.backlog_months * self.supply_factor()
         pressure = supply.response_per_backlog_month * (planned - supply.comfortable_backlog_months)
-        pressure = max(-supply.shrink_per_year / 12, min(supply.growth_per_year / 12, pressure))
+        pressure = max(-supply.shrink_per_year / 12, min(fastest / 12, pressure))
         self.slots *= exp(pressure)
 
     def reprice(self) -> None:

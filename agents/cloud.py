@@ -9,6 +9,7 @@ from typing import ClassVar
 
 import mesa
 
+from ..market.chips import Mix, with_trials
 from ..market.contracts import ChipOrder, Loan
 from ..market.ledger import WORLD, Account
 from ..market.market import WORKLOADS, Market
@@ -83,7 +84,9 @@ class Cloud(Firm):
         lead = self.lead_months
         first = spec.power_pipeline_mw_per_month
         growth = 1 + spec.power_pipeline_growth_per_month
-        self.projects = [PowerProject(k, first * growth**k) for k in range(lead) if first > 0]
+        self.projects = [
+            PowerProject(market.month + k, first * growth**k) for k in range(lead) if first > 0
+        ]
         self.orders: list[ChipOrder] = []
         self.loans: list[Loan] = []
         self.smoothed_order = spec.chip_deliveries_h100e_per_month
@@ -329,15 +332,32 @@ class Cloud(Firm):
         weights = {}
         for preference in self.spec.chip_preferences:
             mix = market.mixes.get(preference.maker)
-            if mix is None:
-                continue
-            sold_to = mix.shares[-1][0].sold_to
-            if sold_to and self.name not in sold_to:
+            if mix is None or not self._may_buy(mix):
                 continue
             opening = market.opening_chip_price.get(preference.maker, mix.price_usd_per_h100e)
             weights[preference.maker] = preference.weight * opening / mix.price_usd_per_h100e
         total = sum(weights.values())
-        return {maker: w / total for maker, w in sorted(weights.items())} if total else {}
+        shares = {maker: w / total for maker, w in sorted(weights.items())} if total else {}
+        return self._trying_newcomers(shares) if market.entrants else shares
+
+    def _trying_newcomers(self, shares: dict[str, float]) -> dict[str, float]:
+        market = self.market
+        known = {preference.maker for preference in self.spec.chip_preferences}
+        newcomers = [
+            maker
+            for maker in market.entrants
+            if maker not in known
+            and maker in market.mixes
+            and maker not in market.ledger.closed
+            and self._may_buy(market.mixes[maker])
+        ]
+        prices = {maker: mix.price_usd_per_h100e for maker, mix in market.mixes.items()}
+        return with_trials(shares, prices, newcomers, market.rules.world.supply.entrant_trial_share)
+
+    def _may_buy(self, mix: Mix) -> bool:
+        """Whether the maker's newest chips are sold to anyone, or to this cloud."""
+        sold_to = mix.shares[-1][0].sold_to
+        return not sold_to or self.name in sold_to
 
     # -- prices -------------------------------------------------------------------------------
 
@@ -419,7 +439,7 @@ class Cloud(Firm):
 
     def depreciate(self, invested_usd: float) -> None:
         """Write plant down in a straight line over six years."""
-        if self.market.month == _OPENING_LIFE_MONTHS:
+        if self.market.month == self.entered + _OPENING_LIFE_MONTHS:
             self.depreciation_usd = self.added_depreciation_usd
         amount = min(round(self.depreciation_usd), self.plant_usd)
         self.market.ledger.write_down(self.name, Account.PROPERTY, amount, "depreciation")

@@ -234,6 +234,8 @@ def _write_off_rest(economy: Economy, firm: Firm) -> None:
     for claim, usd in sorted(ledger.claims.items()):
         if firm.name in claim[1:3]:  # creditor, debtor
             ledger.write_off(claim, usd)
+    if isinstance(firm, Chipmaker):
+        economy.market.on_premise.cancel(firm.orders)
     for maker in economy.chipmakers.values():
         maker.orders = [o for o in maker.orders if firm.name not in (o.buyer, o.maker)]
     if isinstance(firm, Chipmaker):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import mesa
+
 from ..market.alliances import Alliance
 from ..market.market import Market
 from .chipmaker import Chipmaker
@@ -22,6 +24,9 @@ class Economy:
     clouds: dict[str, Cloud]
     chipmakers: dict[str, Chipmaker]
     investors: dict[str, Investor]
+    model: mesa.Model
+    # those who enter later: month, name and kind, in this order
+    to_come: list[tuple[int, str, type[Firm]]] = field(default_factory=list)
     alliances: list[Alliance] = field(default_factory=list)
 
     def firms(self) -> list[Firm]:
@@ -34,11 +39,23 @@ class Economy:
         ]
 
     def firm(self, name: str) -> Firm:
-        """A firm by name; KeyError if there is none."""
+        """A firm by name; KeyError if it has not entered."""
+        firm = self.find(name)
+        if firm is None:
+            raise KeyError(name)
+        return firm
+
+    def find(self, name: str) -> Firm | None:
+        """A firm by name; None if it has not entered."""
         for firms in (self.labs, self.clouds, self.chipmakers, self.investors):
             if name in firms:
                 return firms[name]
-        raise KeyError(name)
+        return None
+
+    def add(self, firm: Firm) -> None:
+        """Let a firm in, at its place in the order of names."""
+        firms = getattr(self, firm.role)
+        setattr(self, firm.role, dict(sorted({**firms, firm.name: firm}.items())))
 
     def living_labs(self) -> list[Lab]:
         """Labs that still trade."""

@@ -56,6 +56,7 @@ class Firm(mesa.Agent):
         super().__init__(model)
         self.market = market
         self.name = spec.name
+        self.entered = market.month  # figures of the scenario hold for then
         self.group = spec.group or spec.name
         self.kind: str = getattr(spec, "kind", "")
         self.row = market.ledger.books[self.name]  # its balances, by account
@@ -158,7 +159,7 @@ class Firm(mesa.Agent):
     def parent_funding_usd_per_month(self) -> float:
         """What the parent is ready to pay a month, US dollars."""
         spec = self.spec
-        years = self.market.month / 12
+        years = (self.market.month - self.entered) / 12
         return (
             spec.parent_funding_usd_per_year / 12 * exp(spec.parent_funding_growth_per_year * years)
         )

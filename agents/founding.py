@@ -11,7 +11,9 @@ from ..market.ledger import WORLD, Bill
 from ..market.market import Market
 from ..market.randomness import Draws
 from ..market.recorder import as_table
+from ..scenarios import schema
 from ..scenarios.calendar import month_index, month_label
+from ..scenarios.entry import entry_month
 from ..scenarios.schema import Scenario
 from .accounts import rate
 from .alliances import follow_alliances, open_alliances
@@ -20,26 +22,34 @@ from .chipmaker import Chipmaker
 from .cloud import Cloud
 from .compute_market import open_rentals
 from .economy import Economy
+from .entry import admit
+from .firm import Firm
 from .investor import Investor
 from .lab import Lab
 from .lending import lend, open_loans
 from .plain import plain
 from .reporting import contract_columns
-from .service import open_shares
+from .service import observe_use, open_shares
 from .warrants import open_backstops
+
+_LONG_AGO = 10**6  # months: chips of makers that are there from the start keep their launch
 
 
 def found(model: mesa.Model, rules: Scenario, draws: Draws) -> Economy:
     """Build firms in order of name, with opening balances, contracts, orders and stakes."""
     rules = plain(_in_order(rules))
     names = sorted(firm.name for firm in rules.firms)
-    launches = {chip.name: month_index(rules.run, chip.launch) for chip in rules.chips}
+    entries = {firm.name: entry_month(rules, firm) for firm in rules.firms}
+    launches = {
+        chip.name: max(month_index(rules.run, chip.launch), entries[chip.maker] or -_LONG_AGO)
+        for chip in rules.chips
+    }
     dates = [month_label(rules.run, m) for m in range(rules.run.months)]
     market = Market(rules, draws, names, launches, dates)
 
     def by_name(kind: type, specs):  # type: ignore[no-untyped-def]
         ordered = sorted(specs, key=lambda s: s.name)
-        return {s.name: kind(model, s, market) for s in ordered}
+        return {s.name: kind(model, s, market) for s in ordered if entries[s.name] == 0}
 
     economy = Economy(
         market,
@@ -47,6 +57,8 @@ def found(model: mesa.Model, rules: Scenario, draws: Draws) -> Economy:
         by_name(Cloud, rules.clouds),
         by_name(Chipmaker, rules.chipmakers),
         by_name(Investor, rules.investors),
+        model,
+        _to_come(rules, entries),
     )
     for firm in economy.firms():
         firm.open_books()
@@ -60,6 +72,8 @@ def found(model: mesa.Model, rules: Scenario, draws: Draws) -> Economy:
     open_backlog(economy)
     open_shares(economy)
     open_alliances(economy)
+    observe_use(market)
+    market.on_premise.open()
     open_rentals(economy)
     rate(economy)
     lend(economy)
@@ -67,7 +81,24 @@ def found(model: mesa.Model, rules: Scenario, draws: Draws) -> Economy:
     return economy
 
 
-_SORTED = ("chips", "contracts", "loans", "stakes", "letters", "warrants", "backstops")
+_SORTED = ("chips", "contracts", "loans", "stakes", "letters", "warrants", "backstops", "alliances")
+
+
+def _to_come(rules: Scenario, entries: dict[str, int]) -> list[tuple[int, str, type[Firm]]]:
+    """Who enters during the run: month, name and kind."""
+    kinds: tuple[tuple[type[Firm], tuple[schema.Firm, ...]], ...] = (
+        (Lab, rules.labs),
+        (Cloud, rules.clouds),
+        (Chipmaker, rules.chipmakers),
+        (Investor, rules.investors),
+    )
+    late = [
+        (entries[spec.name], spec.name, kind)
+        for kind, specs in kinds
+        for spec in specs
+        if 0 < entries[spec.name] < rules.run.months
+    ]
+    return sorted(late, key=lambda entrant: entrant[:2])
 
 
 def _in_order(rules: Scenario) -> Scenario:
@@ -146,6 +177,8 @@ def _open_stakes(economy: Economy) -> None:
     market = economy.market
     by_firm: dict[str, dict[str, float]] = {}
     for stake in sorted(market.rules.stakes, key=lambda s: (s.firm, s.investor)):
+        if economy.find(stake.firm) is None:
+            continue  # it enters later, and so do its owners' stakes
         row = by_firm.setdefault(stake.firm, {})
         row[stake.investor] = row.get(stake.investor, 0.0) + stake.share
         cost = round(stake.cost_usd)
@@ -170,6 +203,7 @@ def begin_month(economy: Economy, month: int, rules: Scenario | None) -> None:
             firm.follow(specs[firm.name])
         market.catalogue.follow(rules)
         follow_alliances(economy)
+    admit(economy)
     for maker in economy.chipmakers.values():
         if maker.alive:
             maker.launch()

@@ -24,7 +24,8 @@ def intervene(economy: Economy) -> None:
         if begins:
             _announce(economy, event, obstacle)
         act = (_BEGIN if begins else _END).get(event.kind)
-        if act and not (begins and obstacle):
+        there = all(economy.find(name) is not None for name in event.parties)
+        if act and (not obstacle or (there and not begins)):
             act(economy, event)
         _multiply(economy)
     follow_incidents(economy)
@@ -32,7 +33,11 @@ def intervene(economy: Economy) -> None:
 
 def _obstacle(economy: Economy, event: Intervention) -> str:
     """Why its parties are not in position for it; empty if they are."""
-    if gone := [name for name in event.parties if not economy.firm(name).alive]:
+    firms = {name: economy.find(name) for name in event.parties}
+    absent = [name for name, firm in firms.items() if firm is None]
+    if absent and event.kind != "supply_cut":  # which waits for a maker to come
+        return f"not yet in the market: {', '.join(absent)}"
+    if gone := [name for name, firm in firms.items() if firm is not None and not firm.alive]:
         return f"no longer in the market: {', '.join(gone)}"
     if event.rival is not None and not economy.labs[event.rival].finance_rule.checks:
         return f"{event.rival} has no finance office"

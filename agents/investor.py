@@ -32,7 +32,7 @@ class Investor(Firm):
     def call_capital(self) -> None:
         """Limited partners pay in commitments, less in a poor mood."""
         market, spec = self.market, self.spec
-        years = market.month / 12
+        years = (market.month - self.entered) / 12
         response = market.rules.world.sentiment.capital_response
         inflow = spec.inflow_usd_per_year / 12 * exp(spec.inflow_growth_per_year * years)
         market.bill(

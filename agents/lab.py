@@ -122,7 +122,11 @@ class Lab(Firm):
         """Option value of team and name: it grows, and goes with people and trust."""
         growth = self.market.rules.world.funding.team_value_growth_per_year
         kept = self.team_share * self.trust
-        return self.spec.team_value_usd * exp(growth * (self.market.month / 12)) * kept
+        return (
+            self.spec.team_value_usd
+            * exp(growth * ((self.market.month - self.entered) / 12))
+            * kept
+        )
 
     @property
     def gross_margin(self) -> float:

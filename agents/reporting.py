@@ -156,6 +156,7 @@ def month_row(economy: Economy, units: dict[str, float]) -> tuple[Any, ...]:
         max(0.0, pool["inference"] - rented["inference"]), max(0.0, used - sold_mw),
         sum([c.promised_mw for c in clouds]), sum([c.energised_this_month_mw for c in clouds]),
         sold_mw / used if used > 0 else None, unmet, sum(units.values()), need,
+        *_outside(economy), _chip_price(economy),
         sum([f.revenue_usd for f in economy.labs.values()]),
         sum([f.revenue_usd for f in economy.clouds.values()]),
         sum([f.revenue_usd for f in economy.chipmakers.values()]),
@@ -167,6 +168,30 @@ def month_row(economy: Economy, units: dict[str, float]) -> tuple[Any, ...]:
         _hhi([f.revenue_usd for f in economy.chipmakers.values()]),
         _supplier_hhi(economy), None, None, None,
     )  # fmt: skip
+
+
+def _outside(economy: Economy) -> tuple[float, float, float, float]:
+    """Use outside the labs: service units in clouds and on premise, and inference H100e of both."""
+    market = economy.market
+    served = market.world.served.values()
+    rented = market.rental["inference"].open_weights_h100e * market.world.demand_factor
+    return (
+        sum([use.open_weights for use in served]),
+        sum([use.on_premise for use in served]),
+        rented,
+        market.on_premise.fleet_h100e,
+    )
+
+
+def _chip_price(economy: Economy) -> float | None:
+    """Posted price of an H100e of chips, weighted by what shipped this month."""
+    paid = shipped = 0.0
+    for maker in economy.chipmakers.values():
+        mix = economy.market.mixes.get(maker.name)
+        if mix is not None and maker.shipped_h100e > 0:
+            paid += mix.price_usd_per_h100e * maker.shipped_h100e
+            shipped += maker.shipped_h100e
+    return paid / shipped if shipped > 0 else None
 
 
 def _hhi(values: list[int]) -> float | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from math import exp, log
 
+from ..market.market import Market
 from ..market.world import SEGMENTS
 from .economy import Economy
 
@@ -18,11 +19,28 @@ def ask_users(economy: Economy) -> dict[str, float]:
         if weight > 0:
             logs = sum([lab.share[segment] * log(lab.price_index) for lab in labs])
             world.price_index[segment] = exp(logs / weight)
-    units = {s: world.demand_units(market.rules, s, market.month) for s in SEGMENTS}
+    observe_use(market)
+    units = {s: world.served[s].labs for s in SEGMENTS}
     for lab in labs:
         lab.compute_cost_usd = 0.0
         lab.ask_users(units)
     return units
+
+
+def observe_use(market: Market) -> None:
+    """What is used where this month, and the chips that use outside the labs takes."""
+    rules, world = market.rules, market.world
+    world.served = {s: world.use(rules, s, market.month) for s in SEGMENTS}
+    per_h100e = world.service_usd_per_h100e_month(rules)
+    uses = world.served.values()
+    rented = sum([use.open_weights for use in uses]) / per_h100e
+    # a shock to demand is laid on all that others rent
+    factor = world.demand_factor
+    market.rental["inference"].open_weights_h100e = rented / factor if factor > 0 else 0.0
+    per_own_h100e = per_h100e * rules.world.demand.on_premise_utilisation
+    own = market.on_premise
+    own.need = sum([use.on_premise for use in uses]) / per_own_h100e
+    own.need_at_base = sum([use.on_premise_at_base for use in uses]) / per_own_h100e
 
 
 def serve_users(economy: Economy, units: dict[str, float]) -> None:

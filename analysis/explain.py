@@ -47,8 +47,8 @@ def story(scenario: Scenario, seed: int, firm: str) -> Iterator[str]:
 
     model = ComputeMarket(scenario, seed=seed)
     model.run()
-    tables = {"months": model.months, "firms": model.firms, "events": model.events}
-    return tell({**tables, "flows": model.flows}, firm, roles[firm])
+    tables = {name: model.frame(name) for name in ("months", "firms", "events", "flows")}
+    return _lines(_chapters(tables, firm), firm, roles[firm])  # a firm may never have entered
 
 
 def tell(tables: Tables, firm: str, role: str) -> Iterator[str]:

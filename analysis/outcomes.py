@@ -15,12 +15,13 @@ from ..market.columns import MONTHS
 from . import (  # noqa: F401 (each enters its outcomes)
     alliance_outcomes,
     contract_outcomes,
+    entry_outcomes,
     finance_outcomes,
     letter_outcomes,
     programme_outcomes,
 )
 from .firm_outcomes import FIRM_COLUMNS, SWITCH_COLUMNS, Flags, Floats, firm_outcomes, switches
-from .played import OUTCOMES, Better, Outcome, Played, Value, outcome
+from .played import OUTCOMES, Better, Outcome, Played, Value, mean, outcome
 from .tables import AnyTables, Tables
 
 if TYPE_CHECKING:
@@ -105,13 +106,13 @@ def _labs_that_switched(run: Played) -> float | None:
 @outcome("USD per H100e-hour")
 def _spot_price_last_24_months(run: Played) -> float | None:
     """Mean spot price of the last 24 months."""
-    return _mean(run.month(SPOT)[-24:])
+    return mean(run.month(SPOT)[-24:])
 
 
 @outcome("USD per H100e-hour")
 def _contract_price_last_24_months(run: Played) -> float | None:
     """Mean contract price of the last 24 months."""
-    return _mean(run.month(CONTRACT)[-24:])
+    return mean(run.month(CONTRACT)[-24:])
 
 
 @outcome("share")
@@ -195,13 +196,13 @@ def _final_installed_mw(run: Played) -> float | None:
 @outcome("share")
 def _mean_utilisation(run: Played) -> float | None:
     """Mean over the months of the share of installed compute that is used."""
-    return _mean(run.month("utilisation"))
+    return mean(run.month("utilisation"))
 
 
 @outcome("share", better="lower")
 def _mean_unmet_demand_share(run: Played) -> float | None:
     """Mean over the months of the share of demand for AI services left unserved."""
-    return _mean(run.month("unmet_demand_share"))
+    return mean(run.month("unmet_demand_share"))
 
 
 def yearly(tables: Tables) -> pd.DataFrame:
@@ -231,11 +232,6 @@ def _changes(series: Floats, lag: int) -> Floats:
 
 def _extreme(pick: Callable[[Floats], np.float64], values: Floats) -> float | None:
     return float(pick(values)) if values.size else None
-
-
-def _mean(values: Floats) -> float | None:
-    known = values[np.isfinite(values)]
-    return float(known.mean()) if known.size else None
 
 
 def _last(values: Floats) -> float | None:

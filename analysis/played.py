@@ -135,3 +135,9 @@ def outcome(unit: str, better: Better | None = None) -> Callable[[Compute], Comp
         return compute
 
     return enter
+
+
+def mean(values: Floats) -> float | None:
+    """Mean of what is known; None where nothing is."""
+    known = values[np.isfinite(values)]
+    return float(known.mean()) if known.size else None

@@ -7,6 +7,8 @@ from typing import NamedTuple
 from ..scenarios.schema import Chip, Scenario
 from .contracts import HOURS_PER_MONTH
 
+_FULL_TRIAL_SAVING = 0.2  # AMD sells some 20 % below the leader: less is no reason to port
+
 
 class Mix(NamedTuple):
     """What a maker ships this month: shares by throughput of one or two generations."""
@@ -26,7 +28,7 @@ class Catalogue:
         """`month_of` gives the launch month of each chip, negative before the start."""
         self.month_of = month_of
         self.by_maker: dict[str, list[Chip]] = {}
-        for chip in sorted(rules.chips, key=lambda c: (month_of[c.name], c.name)):
+        for chip in sorted(rules.chips, key=lambda c: (month_of[c.name], c.launch, c.name)):
             if chip.line is None:  # a programme's chip is in no maker's general mix
                 self.by_maker.setdefault(chip.maker, []).append(chip)
         self._read(rules)
@@ -69,6 +71,29 @@ class Catalogue:
             training += weight * chip.training_h100e / h100e
             inference += weight * chip.inference_h100e / h100e
         return Mix(parts, price, kw, slots, training, inference)
+
+
+def with_trials(
+    shares: dict[str, float], prices: dict[str, float], newcomers: list[str], most: float
+) -> dict[str, float]:
+    """Shares of a buyer's orders by maker, when it tries newcomers that save it money.
+
+    prices: $/H100e by maker
+    newcomers: makers new to the market that it may buy from and states no preference for
+    most: share of orders that all trials together may take
+    """
+    usual = sum([share * prices[maker] for maker, share in shares.items()])
+    if usual <= 0:
+        return shares
+    saved = {maker: 1 - prices[maker] / usual for maker in newcomers}
+    trials = {m: most * min(1.0, s / _FULL_TRIAL_SAVING) for m, s in saved.items() if s > 0}
+    tried = sum(trials.values())
+    if tried <= 0:
+        return shares
+    cut = min(1.0, most / tried)
+    kept = 1 - cut * tried
+    tried_shares = {maker: cut * share for maker, share in trials.items()}
+    return dict(sorted({m: kept * s for m, s in shares.items()}.items() | tried_shares.items()))
 
 
 def user_cost_usd_per_h100e_hour(

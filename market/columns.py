@@ -44,6 +44,11 @@ MONTHS: Final[Columns] = (
         "unmet_demand_share",
         "demand_service_units",
         "required_inference_h100e",
+        "open_weight_service_units",
+        "on_premise_service_units",
+        "open_weight_h100e",
+        "on_premise_h100e",
+        "chip_price_usd_per_h100e",
     ),
     *_of(
         "int",

@@ -137,6 +137,7 @@ class ChipOrder:
     units: int = 0  # delivered
     late: bool = False
     line: str = ""  # of a custom chip
+    on_premise_h100e: float = 0.0  # of it for users who serve themselves, inference H100e
     status: DealStatus = DealStatus.SIGNED
     ended: int | None = None
 

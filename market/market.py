@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from functools import partial
-from math import log
+from math import exp, log
 from typing import Any, Final
 
 from ..scenarios.schema import Intervention, Scenario
@@ -12,6 +12,7 @@ from .chips import Catalogue, Mix, user_cost_usd_per_h100e_hour
 from .contracts import ComputeContract, ContractBook
 from .ledger import Dues, Ledger
 from .letters import Promises
+from .on_premise import OnPremise
 from .randomness import Draws
 from .recorder import Recorder
 from .rental import RentalBook
@@ -48,12 +49,14 @@ class Market:
         self.recorder = Recorder(dates)
         self.event = self.recorder.event
         self.world = World(rules)
+        self.on_premise = OnPremise()
         self.sentiment = Sentiment(rules)
         self.rental = {w: RentalBook(rules, w) for w in WORKLOADS}
         self.catalogue = Catalogue(rules, launches)
         self.price_factor = dict.fromkeys(self.catalogue.chips, 1.0)
         self.mixes: dict[str, Mix] = {}
-        self.opening_chip_price: dict[str, float] = {}  # $/H100e by maker
+        self.opening_chip_price: dict[str, float] = {}  # $/H100e by maker, when first on offer
+        self.entrants: dict[str, float] = {}  # makers that entered: share of what shipped last
         self.user_cost = 0.0  # $/H100e-hour of the cheapest generation on offer to anyone
         self.training_split = rules.world.renters.training_share  # of rentable capacity
         self.utilisation = 1.0
@@ -102,6 +105,12 @@ class Market:
         dues = self.bills.get(payer, {})
         return sum([usd for (_, purpose, _), usd in dues.items() if purpose in purposes])
 
+    def wear_on_premise(self) -> None:
+        """Users' own chips fail and are retired as those of clouds are, a month's part."""
+        building = self.rules.world.building
+        years = building.economic_life_years
+        self.on_premise.wear(min(1.0, building.chip_failure_per_year / 12 + 1 / (12 * years)))
+
     def rent(self) -> float:
         """One-year price over both workloads, $/H100e-hour."""
         rental = self.rental
@@ -132,20 +141,44 @@ class Market:
         }
         # a new dict, never one changed in place: what is derived of it can tell that it is stale
         self.mixes = {maker: mix for maker, mix in mixes.items() if mix is not None}
-        versatile = [
-            m
-            for m in self.mixes.values()
-            if m.training_per_h100e > 0 and not m.shares[-1][0].sold_to
-        ] or list(self.mixes.values())
-        if versatile:
-            building = rules.world.building
-            self.user_cost = min(
-                user_cost_usd_per_h100e_hour(
-                    rules,
-                    mix.price_usd_per_h100e,
-                    mix.kw_per_h100e,
-                    building.required_return_hyperscaler,
-                    self.world.power_price_usd_per_mwh,
-                )
-                for mix in versatile
-            )
+        self._note_first_prices()
+        versatile = {
+            maker: mix
+            for maker, mix in self.mixes.items()
+            if mix.training_per_h100e > 0 and not mix.shares[-1][0].sold_to
+        } or self.mixes
+        costs = {maker: self._user_cost(mix) for maker, mix in versatile.items()}
+        known = [cost for maker, cost in costs.items() if maker not in self.entrants]
+        if costs:
+            self.user_cost = least = min(known or costs.values())
+            # of a newcomer's chips nobody can have more than it ships
+            for maker, share in self.entrants.items():
+                self.user_cost -= share * max(0.0, least - costs.get(maker, least))
+
+    def _user_cost(self, mix: Mix) -> float:
+        return user_cost_usd_per_h100e_hour(
+            self.rules,
+            mix.price_usd_per_h100e,
+            mix.kw_per_h100e,
+            self.rules.world.building.required_return_hyperscaler,
+            self.world.power_price_usd_per_mwh,
+        )
+
+    def _note_first_prices(self) -> None:
+        """Prices from which preferences for a maker and direct demand for its chips count.
+
+        Those who come later start at the level to which others' prices have moved: what is stated
+        of them holds at the prices of their first chips.
+        """
+        first = self.opening_chip_price
+        new = [maker for maker in self.mixes if maker not in first]
+        if not new:
+            return
+        moved = [
+            log(first[maker] / mix.price_usd_per_h100e)
+            for maker, mix in self.mixes.items()
+            if maker in first
+        ]
+        level = exp(sum(moved) / len(moved)) if moved else 1.0
+        for maker in new:
+            first[maker] = level * self.mixes[maker].price_usd_per_h100e

@@ -30,6 +30,7 @@ class RentalBook:
         self.reserved_h100e = 0.0
         self.signed_h100e = 0.0  # one-year terms begun or renewed this month
         self.scale = 0.0
+        self.open_weights_h100e = 0.0  # rented to serve open weights, whatever the price
         self.growth_log = 0.0
         self.noise = 0.0
         self.mood_log = 0.0
@@ -38,7 +39,10 @@ class RentalBook:
     def calibrate(self, renters: Renters, pool_h100e: float) -> None:
         """Solve the scale so that demand meets the opening pool at the opening spot price."""
         gap = renters.long_run_elasticity - renters.short_run_elasticity
-        self.scale = pool_h100e * (self.remembered_price / self.opening_price) ** gap
+        self.scale = (
+            max(0.0, pool_h100e - self.open_weights_h100e)
+            * (self.remembered_price / self.opening_price) ** gap
+        )
         self.shift = (self.remembered_price / self.opening_price) ** -gap
         self.reserved_h100e = renters.reserved_share * pool_h100e
 
@@ -66,11 +70,12 @@ class RentalBook:
         """H100e wanted at a price by one-year and spot users together, this month."""
         scale = self.scale * self.shift * exp(self.growth_log + self.noise + self.mood_log)
         wanted, opening_price = factor * scale, self.opening_price
+        fixed = factor * self.open_weights_h100e
         exponent = -renters.short_run_elasticity
 
         def h100e(price: float) -> float:
             relative = (price if price > _PRICE_RANGE_FLOOR else _PRICE_RANGE_FLOOR) / opening_price
-            at_price: float = wanted * relative**exponent
+            at_price: float = wanted * relative**exponent + fixed
             return at_price
 
         return h100e

@@ -6,6 +6,7 @@ from math import exp, log
 from typing import Final
 
 from ..scenarios.schema import Scenario, Segment
+from .on_premise import Served, split
 from .randomness import Draws
 
 SEGMENTS: Final = ("consumer", "enterprise", "private")
@@ -23,6 +24,8 @@ class World:
         self.size_usd = {s: getattr(demand, s).opening_usd_per_month for s in SEGMENTS}
         self.noise = dict.fromkeys(SEGMENTS, 0.0)
         self.price_index = dict.fromkeys(SEGMENTS, 1.0)  # of labs' services, start = 1
+        self.on_premise_preference = 1.0  # follows that of the scenario, as machines are bought
+        self.served: dict[str, Served] = {}  # this month's use by segment
         self.efficiency_log = 0.0
         self.base_rate_per_year = rules.world.credit.base_rate_per_year
         self.power_price_usd_per_mwh = rules.world.power.price_usd_per_mwh
@@ -47,6 +50,9 @@ class World:
             )
             fill = self.size_usd[name] / (opening * segment.saturation_multiple)
             self.size_usd[name] *= exp((growth * (1 - fill)) / 12 + noise / 2)
+        self.on_premise_preference += (
+            demand.on_premise_preference - self.on_premise_preference
+        ) / demand.on_premise_adjustment_months
         self.efficiency_log += technology.efficiency_growth_per_year / 12
         credit, power = rules.world.credit, rules.world.power
         self.base_rate_per_year += credit.base_rate_adjustment_per_month * (
@@ -57,8 +63,8 @@ class World:
         ) * self.cost_factor
         self.recent_defaults *= 0.9
 
-    def demand_units(self, rules: Scenario, name: str, month: int) -> float:
-        """Service units asked of the labs in a segment this month, at current prices."""
+    def use(self, rules: Scenario, name: str, month: int) -> Served:
+        """Service units of a segment this month, at current prices, by where they are served."""
         segment: Segment = getattr(rules.world.demand, name)
         share = segment.open_weight_share
         leak = share * min(1.0, _OPEN_WEIGHT_HEAD_START + month / 12 / _OPEN_WEIGHT_YEARS)
@@ -66,9 +72,8 @@ class World:
             self.size_usd[name]
             * self.demand_factor
             * self.price_index[name] ** -segment.price_elasticity
-            * (1 - leak)
         )
-        return units
+        return split(units, leak, segment.on_premise_share, self.on_premise_preference)
 
     def service_usd_per_h100e_month(self, rules: Scenario) -> float:
         """Service units that an inference H100e gives in a month."""

@@ -16,6 +16,7 @@ from pydantic import ValidationError
 
 from .alliance_checks import alliance_problems
 from .calendar import last_month, month_index
+from .entry import entry_problems
 from .events import OF_LABS
 from .letter_checks import letter_problems
 from .messages import Problem, one_of, path_of, refuse, schema_problems
@@ -91,6 +92,7 @@ def contradictions(scenario: Scenario) -> Iterator[Problem]:
     yield from _interventions(scenario)
     yield from programme_problems(scenario)
     yield from letter_problems(scenario)
+    yield from entry_problems(scenario)
 
 
 def _unknown(path: str, name: str, what: str, known: Sequence[str]) -> Iterator[Problem]:

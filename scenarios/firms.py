@@ -13,6 +13,7 @@ from .fields import (
     Multiple,
     Name,
     NonNegative,
+    Pace,
     Positive,
     Section,
     Share,
@@ -53,6 +54,8 @@ class Firm(Section):
     name: Name
     group: Name | None = None
     listed: bool = False
+    # with what is stated here; None: there from the start; after the end of the run: never
+    enters: Month | None = Field(None, json_schema_extra=OPENING)
     cash_usd: Usd = Field(0, json_schema_extra=OPENING)
     parent_funding_usd_per_year: Usd = 0.0
     parent_funding_growth_per_year: Growth = 0.0
@@ -123,6 +126,7 @@ class Chipmaker(Firm):
     """A designer of chips."""
 
     packaging_slots_per_month: Positive = Field(1000.0, json_schema_extra=OPENING)
+    packaging_growth_per_year: Pace | None = None  # fastest, log; None: world.supply's
     direct_buyer_share: Share = 0.0
     operating_cost_share: Multiple = 0.15  # research and sales, of revenue
     strategic_fund_share: Share = 0.0  # of yearly revenue that may go into customers' equity

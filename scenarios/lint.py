@@ -7,6 +7,7 @@ from typing import Final
 
 from .calendar import month_index
 from .checks import contract_mw, fleet_by_maker, opening_h100e
+from .entry import entry_month
 from .schema import Contract, Lab, Scenario
 
 HOURS_PER_MONTH: Final = 730
@@ -23,6 +24,7 @@ def lint(scenario: Scenario) -> list[str]:
         *_clouds(scenario),
         *_firms(scenario),
         *_programmes(scenario),
+        *_entries(scenario),
     ]
 
 
@@ -162,6 +164,21 @@ def _programmes(scenario: Scenario) -> Iterator[str]:
         batch = programme.first_batch_units * chips[programme.chip].kw / 1000
         if not 1 < batch < 1e5:
             yield f"{here}.first_batch_units: a batch of {batch:,.1f} MW"
+
+
+def _entries(scenario: Scenario) -> Iterator[str]:
+    for role in ("labs", "clouds", "chipmakers", "investors"):
+        for firm in getattr(scenario, role):
+            if entry_month(scenario, firm) >= scenario.run.months:
+                path = f"{role}.{firm.name}.enters"
+                yield f"{path}: {firm.enters} is after the end of the run: it never does"
+    demand = scenario.world.demand
+    shares = [s.on_premise_share for s in (demand.consumer, demand.enterprise, demand.private)]
+    if demand.on_premise_preference != 1 and not any(shares):
+        yield (
+            f"world.demand.on_premise_preference: {demand.on_premise_preference:g} changes "
+            "nothing: no segment has an on_premise_share"
+        )
 
 
 def _usd(amount: float) -> str:

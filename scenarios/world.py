@@ -41,7 +41,9 @@ class Segment(Section):
     price_elasticity: Elasticity = 1.2
     wave_months: tuple[int, int] | None = None  # adoption wave: first and last month of the run
     wave_growth_multiple: NonNegative = 1.5  # of growth_per_year inside the wave
-    open_weight_share: Share = 0.0  # served by open-weight models outside the labs, long run
+    open_weight_share: Share = 0.0  # served by open-weight models on rented chips, long run
+    # of all use, on users' own chips at a preference of 1; beside the size given above
+    on_premise_share: Annotated[float, Field(ge=0, le=0.95)] = Field(0.0, json_schema_extra=OPENING)
 
 
 class Demand(Section):
@@ -55,6 +57,9 @@ class Demand(Section):
         growth_per_year=1.10, saturation_multiple=60, price_elasticity=1.20, open_weight_share=0.30
     )
     growth_multiplier: Multiple = 1.0  # scales growth of labs' users and of other renters
+    on_premise_preference: Multiple = 1.0  # odds of own chips; 2 doubles them
+    on_premise_adjustment_months: Annotated[float, Field(ge=1, le=600)] = 12.0
+    on_premise_utilisation: Annotated[float, Field(ge=0.01, le=1)] = 0.5  # of labs', of an H100e
     noise_sd: Deviation = 0.025
     noise_persistence: Share = 0.7
     usage_jump_probability: Share = 0.05  # surge of compute per user at a flat price, per month
@@ -228,6 +233,7 @@ class Supply(Section):
     price_drift_per_month: Annotated[float, Field(ge=-1, le=1)] = -0.004
     price_response_to_backlog: Deviation = 0.06
     deposit_share: Share = 0.20
+    entrant_trial_share: Share = 0.10  # of a cloud's orders, most that it tries of new makers
     direct_buyers_h100e_per_month: NonNegative = Field(0.0, json_schema_extra=OPENING)
     direct_buyers_growth_per_year: Growth = 0.45
     direct_buyers_elasticity: Elasticity = 0.9
