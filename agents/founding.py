@@ -26,6 +26,8 @@ from .plain import plain
 from .reporting import contract_columns
 from .service import open_shares
 
+_OPENING_EXPERIENCE_MONTHS = 12  # that a lab has run on the chips it opens with, assumption
+
 
 def found(model: mesa.Model, rules: Scenario, draws: Draws) -> Economy:
     """Build firms in order of name, with opening balances, contracts, orders and stakes."""
@@ -111,6 +113,10 @@ def _open_contracts(economy: Economy) -> None:
             exclusive=given.exclusive,
         )
         market.book.sign(contract)
+        chips = given.workload, given.maker
+        experience = economy.labs[given.lab].experience
+        before = _OPENING_EXPERIENCE_MONTHS * contract.opening_h100e
+        experience[chips] = experience.get(chips, 0.0) + before
         prepaid = round(given.prepaid_usd)
         if prepaid:
             # the credit was paid before the start: founders put it up and the cloud has spent it

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from itertools import islice
-from math import log
+from math import inf, log
 from typing import Any
 
 from ..market.contracts import HOURS_PER_MONTH, ComputeContract, Deal, DealStatus
 from ..market.market import WORKLOADS
 from ..market.negotiation import Outcome, Stance, Talk
-from .availability import future_mw, megawatts
+from .availability import Offer, all_offers, future_mw, megawatts
 from .cloud import Cloud
 from .economy import Economy
 from .lab import Lab
 from .leaving import terminate
 from .stances import Menu, buyer_stance, seller_stance
-from .strategies.pricing import PricingView
 
 _SAME_GROUP_ADVANTAGE = 1.0  # in log price: a sibling comes first
 _PRICE_SENSITIVITY = 3.0
@@ -37,8 +35,7 @@ class Negotiation:
     """Talks of one lab with one cloud over one request."""
 
     talk: Talk
-    cloud: str
-    maker: str
+    offer: Offer
     h100e: float
 
 
@@ -62,13 +59,14 @@ class Procurement:
         self.requests: dict[tuple[str, str], Request] = {}
         self.paused: dict[tuple[str, str], int] = {}
         self.left: dict[tuple[str, str], tuple[str, int]] = {}  # cloud left, and until when
-        self._capacity: dict[str, dict[str, tuple[str, float]]] = {}
         self._menu: Menu | None = None
+        # of this month: by cloud the megawatts of each family that are free ahead; offers by
+        # workload, cheapest first; stances
+        self._capacity: dict[str, dict[str, float]] = {}
         self._spot_depth: dict[str, float] = {}
-        self._views: dict[tuple[str, str], PricingView] = {}
-        self._quotes: dict[str, list[tuple[float, Cloud]]] = {}
-        self._buyers: dict[tuple[str, bool, float], Stance] = {}  # this month
-        self._sellers: dict[tuple[str, str, str], Stance] = {}
+        self._offers: dict[str, list[Offer]] = {}
+        self._buyers: dict[tuple[str, bool, float], Stance] = {}
+        self._sellers: dict[tuple[str, str, str, str], Stance] = {}
 
     def trade(self, economy: Economy) -> None:
         """Plan, ask, talk, sign and leave (phase 4 of the month)."""
@@ -85,23 +83,23 @@ class Procurement:
             self._talk(economy, self.requests[key])
 
     def _look_around(self, economy: Economy) -> None:
-        """What clouds ask of labs this month, cheapest first, by workload."""
+        """A new month: what was offered and free before counts no more."""
         if self._menu is None or self._menu.rules is not economy.market.rules:
             self._menu = Menu(economy.market.rules)
         self._capacity.clear()
-        self._views.clear()
+        self._offers.clear()
         self._buyers.clear()
         self._sellers.clear()
         clouds = economy.living_clouds()
         for workload in WORKLOADS:
             self._spot_depth[workload] = sum([c.spot_sold[workload] for c in clouds]) or 1.0
-            asked = []
-            for cloud in clouds:
-                view = cloud.pricing_view(workload, anchor=True)
-                self._views[cloud.name, workload] = view
-                if not cloud.frozen:
-                    asked.append((cloud.pricing_rule.quote(view), cloud.name, cloud))
-            self._quotes[workload] = [(quote, cloud) for quote, _, cloud in sorted(asked)]
+
+    def _on_offer(self, economy: Economy, workload: str) -> list[Offer]:
+        """What clouds ask of labs this month, family by family, cheapest first."""
+        if workload not in self._offers:
+            clouds = [c for c in economy.living_clouds() if not c.frozen]
+            self._offers[workload] = all_offers(clouds, workload)
+        return self._offers[workload]
 
     # -- asking -------------------------------------------------------------------------------
 
@@ -118,10 +116,10 @@ class Procurement:
         request = Request(lab.name, workload, wanted, month, expiring)
         rules = market.rules.world.bargaining
         elsewhere = self._elsewhere(economy, lab, workload)
-        for cloud, maker, h100e in self._candidates(economy, lab, workload, wanted):
-            stances = self._stances(lab, cloud, workload, elsewhere)
+        for offer, h100e in self._candidates(economy, lab, workload, wanted):
+            stances = self._stances(lab, offer, workload, elsewhere)
             talk = Talk(*stances, rules.rounds_per_month * rules.deadline_months)
-            request.talks.append(Negotiation(talk, cloud.name, maker, h100e))
+            request.talks.append(Negotiation(talk, offer, h100e))
         if request.talks:
             self.requests[lab.name, workload] = request
             return
@@ -138,53 +136,51 @@ class Procurement:
 
     def _candidates(
         self, economy: Economy, lab: Lab, workload: str, wanted: float
-    ) -> list[tuple[Cloud, str, float]]:
-        """The k clouds of highest logit utility, with the chips and volume they can offer."""
+    ) -> list[tuple[Offer, float]]:
+        """The k clouds of highest logit utility, each with its best family, and the volume."""
         market = economy.market
         rules = market.rules.world.bargaining
         bound = lab.exclusive_cloud(workload)
-        ties = _attachment(economy, lab)
+        ties = _attachment(economy, lab, workload)
         former, until = self.left.get((lab.name, workload), ("", 0))
-        scored = []
-        for quote, cloud in self._quotes[workload]:
+        best: dict[str, tuple[float, str, Offer, float]] = {}
+        for offer in self._on_offer(economy, workload):
+            cloud = offer.cloud
             if bound is not None and cloud.name != bound:
                 continue
             if not cloud.spec.sells and cloud.group != lab.group:
                 continue
             if cloud.name == former and market.month < until:
                 continue
-            maker, available = self._available(cloud, workload)
+            available = self._available(offer, workload)
             if available < min(wanted, 50.0):
                 continue
-            utility = -_PRICE_SENSITIVITY * log(max(0.01, quote))
+            ported = offer.quote * (1 + lab.porting_share(workload, offer.maker))
+            utility = -_PRICE_SENSITIVITY * log(max(0.01, ported))
             utility += 0.7 * log(min(1.0, available / wanted))
-            bonus = rules.incumbent_advantage * ties.get(cloud.group, 0.0)
-            bonus += _SAME_GROUP_ADVANTAGE * (cloud.group == lab.group)
-            utility += _PRICE_SENSITIVITY * bonus
+            known = best.get(cloud.name)
+            if known is None or (-utility, offer.maker) < known[:2]:
+                best[cloud.name] = -utility, offer.maker, offer, min(wanted, available)
+        scored = []
+        for name, (cost, _, offer, h100e) in best.items():
+            group = offer.cloud.group
+            bonus = rules.incumbent_advantage * ties.get(group, 0.0)
+            bonus += _SAME_GROUP_ADVANTAGE * (group == lab.group)
             # the extreme-value draw makes the choice a logit
-            utility += (
-                rules.choice_noise
-                * _PRICE_SENSITIVITY
-                * market.draws.gumbel("shortlist", lab.name, cloud.name, market.month, workload)
+            bonus += rules.choice_noise * market.draws.gumbel(
+                "shortlist", lab.name, name, market.month, workload
             )
-            scored.append((-utility, cloud.name, maker, min(wanted, available)))
-        scored.sort()
-        return [(economy.clouds[c], m, h) for _, c, m, h in scored[: rules.shortlist]]
+            scored.append((cost - _PRICE_SENSITIVITY * bonus, name, offer, h100e))
+        scored.sort(key=lambda entry: entry[:2])
+        return [(offer, h100e) for _, _, offer, h100e in scored[: rules.shortlist]]
 
-    def _available(self, cloud: Cloud, workload: str) -> tuple[str, float]:
-        """The family of chips with most uncommitted capacity ahead, H100e of the workload."""
-        known = self._capacity.get(cloud.name)
-        if known is None:
-            future = future_mw(cloud)
-            known = self._capacity[cloud.name] = {}
-            for each in WORKLOADS:
-                options = [
-                    (future[maker] * family.per_mw[each], maker)
-                    for maker, family in cloud.families.items()
-                ]
-                h100e, maker = max(options, default=(0.0, ""))
-                known[each] = maker, h100e
-        return known[workload]
+    def _available(self, offer: Offer, workload: str) -> float:
+        """Uncommitted capacity of the chips ahead, H100e of the workload."""
+        cloud = offer.cloud
+        free = self._capacity.get(cloud.name)
+        if free is None:
+            free = self._capacity[cloud.name] = future_mw(cloud)
+        return free[offer.maker] * cloud.families[offer.maker].per_mw[workload]
 
     def _elsewhere(
         self, economy: Economy, lab: Lab, workload: str
@@ -204,31 +200,45 @@ class Procurement:
             service = market.world.service_usd_per_h100e_month(market.rules)
             prices.append((lab.price_index * service / HOURS_PER_MONTH, None))
         if lab.exclusive_cloud(workload) is None:
-            enough = _NEVER_WAIT_BELOW * lab.target[workload]
-            able = (
-                (_RIVAL_MARGIN * quote, rival)
-                for quote, rival in self._quotes[workload]  # cheapest first
-                if rival.spec.sells and self._available(rival, workload)[1] > enough
-            )
-            prices.extend(islice(able, 2))
+            prices.extend(self._rivals(economy, lab, workload))
         return prices
 
+    def _rivals(self, economy: Economy, lab: Lab, workload: str) -> list[tuple[float, Cloud]]:
+        """The two clouds that would be cheapest, ported, of those that can deliver."""
+        enough = _NEVER_WAIT_BELOW * lab.target[workload]
+        best: dict[str, tuple[float, str, Cloud]] = {}
+        limit = inf  # what the second of them costs
+        for offer in self._on_offer(economy, workload):
+            if offer.quote >= limit:  # cheapest first
+                break
+            cloud = offer.cloud
+            if cloud.spec.sells and self._available(offer, workload) > enough:
+                ported = offer.quote * (1 + lab.porting_share(workload, offer.maker))
+                if cloud.name not in best or ported < best[cloud.name][0]:
+                    best[cloud.name] = ported, cloud.name, cloud
+                    if len(best) > 1:
+                        limit = sorted([cost for cost, *_ in best.values()])[1]
+        cheapest = sorted(best.values(), key=lambda rival: rival[:2])[:2]
+        return [(_RIVAL_MARGIN * ported, cloud) for ported, _, cloud in cheapest]
+
     def _stances(
-        self, lab: Lab, cloud: Cloud, workload: str, elsewhere: list[tuple[float, Cloud | None]]
+        self, lab: Lab, offer: Offer, workload: str, elsewhere: list[tuple[float, Cloud | None]]
     ) -> tuple[Stance, Stance]:
         """How lab and cloud see a deal this month; the same stance where all it rests on is so."""
         assert self._menu is not None
+        cloud = offer.cloud
         outside = min([price for price, rival in elsewhere if rival is not cloud])
+        # what running on these chips takes is not left for their price
+        outside /= 1 + lab.porting_share(workload, offer.maker)
         incumbent = cloud.name in [c.cloud for c in lab.market.book.by_lab.get(lab.name, ())]
         wants = lab.name, incumbent, outside
         buyer = self._buyers.get(wants)
         if buyer is None:
             buyer = self._buyers[wants] = buyer_stance(self._menu, lab, incumbent, outside)
-        offers = cloud.name, workload, lab.credit_rating
-        seller = self._sellers.get(offers)
+        offered = cloud.name, offer.maker, workload, lab.credit_rating
+        seller = self._sellers.get(offered)
         if seller is None:
-            view = self._views[cloud.name, workload]
-            seller = self._sellers[offers] = seller_stance(self._menu, cloud, lab, view)
+            seller = self._sellers[offered] = seller_stance(self._menu, cloud, lab, offer.view)
         return buyer, seller
 
     # -- talking ------------------------------------------------------------------------------
@@ -243,27 +253,29 @@ class Procurement:
         review = months > 0 and months % _REVIEW_MONTHS == 0
         elsewhere = self._elsewhere(economy, lab, request.workload) if review else []
         for negotiation in list(request.talks):
-            cloud, talk = economy.clouds[negotiation.cloud], negotiation.talk
+            cloud, talk = negotiation.offer.cloud, negotiation.talk
             if not (lab.alive and cloud.alive) or lab.frozen or cloud.frozen:
                 self._refuse(economy, request, negotiation, "WITHDRAWN")
                 continue
             if review and talk.outcome is None:
-                talk.revise(*self._stances(lab, cloud, request.workload, elsewhere))
+                negotiation.offer = self._renewed(economy, request, negotiation.offer)
+                talk.revise(*self._stances(lab, negotiation.offer, request.workload, elsewhere))
             outcome = talk.outcome or talk.advance(rules.rounds_per_month)
             if outcome is Outcome.SIGNED:
                 signed.append(negotiation)
             elif outcome is not None:
                 self._refuse(economy, request, negotiation, str(outcome))
         if signed:
-            ties = _attachment(economy, lab)
+            ties = _attachment(economy, lab, request.workload)
             advantage = rules.incumbent_advantage
 
             def cost(n: Negotiation) -> tuple[float, str]:
                 assert n.talk.package is not None
-                group = economy.clouds[n.cloud].group
-                price = n.talk.package.price * (1 - advantage * ties.get(group, 0.0))
+                cloud, maker = n.offer.cloud, n.offer.maker
+                price = n.talk.package.price * (1 - advantage * ties.get(cloud.group, 0.0))
+                price *= 1 + lab.porting_share(request.workload, maker)
                 # all who meet the lab's limit ask the same: no rounding error may choose
-                return round(price, 9), n.cloud
+                return round(price, 9), cloud.name
 
             best = min(signed, key=cost)
             for negotiation in list(request.talks):
@@ -274,12 +286,20 @@ class Procurement:
             del self.requests[request.lab, request.workload]
             self.paused[request.lab, request.workload] = market.month + _PAUSE_MONTHS
 
+    def _renewed(self, economy: Economy, request: Request, offer: Offer) -> Offer:
+        """The same chips of the same cloud at this month's price, if it still has them."""
+        for new in self._on_offer(economy, request.workload):
+            if new.cloud is offer.cloud and new.maker == offer.maker:
+                return new
+        return offer
+
     def _refuse(
         self, economy: Economy, request: Request, negotiation: Negotiation, outcome: str
     ) -> None:
         """Record why there was no deal, with both reservation prices."""
         market, talk = economy.market, negotiation.talk
         request.talks.remove(negotiation)
+        cloud = negotiation.offer.cloud.name
         values: dict[str, Any] = {
             "workload": request.workload,
             "h100e": negotiation.h100e,
@@ -296,22 +316,22 @@ class Procurement:
         }[outcome]
         market.book.deals.append(
             Deal(
-                market.book.new_id(request.lab, negotiation.cloud, market.date, request.workload),
+                market.book.new_id(request.lab, cloud, market.date, request.workload),
                 "compute",
                 request.lab,
-                negotiation.cloud,
+                cloud,
                 DealStatus.LAPSED,
                 outcome,
                 request.month,
-                {**values, "chip": negotiation.maker, "month_ended": market.month,
+                {**values, "chip": negotiation.offer.maker, "month_ended": market.month,
                  "reason": reason},
             )
         )  # fmt: skip
         market.event(
             "offer_refused",
             request.lab,
-            negotiation.cloud,
-            text=f"{request.lab} and {negotiation.cloud} part over {negotiation.h100e:,.0f} "
+            cloud,
+            text=f"{request.lab} and {cloud} part over {negotiation.h100e:,.0f} "
             f"{request.workload} H100e: {reason} (lab would pay at most "
             f"${talk.buyer_reservation_price:.2f}/h, cloud asks at least "
             f"${talk.seller_reservation_price:.2f}/h)",
@@ -326,7 +346,7 @@ class Procurement:
         assert package is not None
         assert self._menu is not None
         terms = self._menu.terms[package.item]
-        lab, cloud = economy.labs[request.lab], economy.clouds[best.cloud]
+        lab, cloud = economy.labs[request.lab], best.offer.cloud
         start = market.month + 1
         renewal = any(c.cloud == cloud.name for c in market.book.by_lab.get(lab.name, ()))
         contract = ComputeContract(
@@ -334,14 +354,14 @@ class Procurement:
             lab.name,
             cloud.name,
             request.workload,
-            best.maker,
+            best.offer.maker,
             best.h100e,
             package.price,
             request.month,
             market.month,
             start,
             start + terms.term_months,
-            mw=megawatts(cloud, best.maker, request.workload, best.h100e),
+            mw=megawatts(cloud, best.offer.maker, request.workload, best.h100e),
             ramp_months=min(rules.ramp_months, max(1, terms.term_months // 2)),
             prepaid_share=terms.prepaid_share,
             take_or_pay_share=terms.take_or_pay_share,
@@ -376,7 +396,7 @@ class Procurement:
             f"(${headline / 1e9:,.2f}B, take-or-pay {terms.take_or_pay_share:.0%})",
             contract_id=contract.contract_id,
             workload=request.workload,
-            chip=best.maker,
+            chip=best.offer.maker,
             h100e=best.h100e,
             price_usd=package.price,
             term_months=terms.term_months,
@@ -409,35 +429,51 @@ class Procurement:
             fee = fee_share * remaining
             if remaining <= 0 or fee >= spare:
                 continue
-            outside = self._rival_quote(contract)
-            moving = rules.switching_cost_months * contract.h100e * HOURS_PER_MONTH * outside
-            if outside * hours + fee + moving < _WORTH_LEAVING * remaining:
+            moved = rules.switching_cost_months * contract.h100e * HOURS_PER_MONTH
+            pays = (_WORTH_LEAVING * remaining - fee) / (
+                hours + moved
+            )  # the price at which it does
+            if self._rival_price(economy, lab, contract, pays) < pays:
                 terminate(economy, contract, round(fee), "price")
                 key = lab.name, contract.workload
                 self.paused.pop(key, None)
                 self.left[key] = contract.cloud, month + _ESTRANGED_MONTHS
                 return
 
-    def _rival_quote(self, contract: ComputeContract) -> float:
-        """What the cheapest other cloud with free capacity asks, $/H100e-hour."""
+    def _rival_price(
+        self, economy: Economy, lab: Lab, contract: ComputeContract, limit: float
+    ) -> float:
+        """What the best chips that other clouds have free would cost, $/H100e-hour, ported.
+
+        limit: where nobody asks less, that is returned.
+        """
+        workload = contract.workload
         enough = 0.5 * contract.h100e
-        for quote, cloud in self._quotes[contract.workload]:
+        best = limit
+        for offer in self._on_offer(economy, workload):
+            if offer.quote >= best:
+                break
+            cloud, maker = offer.cloud, offer.maker
             if cloud.name == contract.cloud or not cloud.spec.sells:
                 continue
-            if cloud.pool[contract.workload] >= enough:
-                return quote
-        return float("inf")
+            if cloud.free_mw.get(maker, 0.0) * cloud.families[maker].per_mw[workload] >= enough:
+                extra = lab.porting_share(workload, maker)
+                extra -= lab.porting_share(workload, contract.maker)
+                best = min(best, offer.quote * (1 + max(0.0, extra)))
+        return best
 
 
-def _attachment(economy: Economy, lab: Lab) -> dict[str, float]:
-    """Shares of the lab's contracted capacity by group: software and data sit with suppliers."""
+def _attachment(economy: Economy, lab: Lab, workload: str) -> dict[str, float]:
+    """Shares of the lab's contracted capacity by group: data and people sit with suppliers."""
     held: dict[str, float] = {}
     for contract in economy.market.book.by_lab.get(lab.name, ()):
+        if contract.workload != workload:
+            continue
         group = economy.clouds[contract.cloud].group
         held[group] = held.get(group, 0.0) + contract.delivered_h100e
     total = sum(held.values())
     ties = {g: h / total for g, h in held.items()} if total > 0 else {}
-    main = lab.main_supplier.get("overall")
+    main = lab.main_supplier.get(workload)
     if main is not None:  # what is built for a supplier outlasts a contract
         ties[main] = max(_LASTING_TIE, ties.get(main, 0.0))
     return ties

@@ -156,12 +156,11 @@ def seller_stance(menu: Menu, cloud: Cloud, lab: Lab, view: PricingView) -> Stan
     A buyer that may fail pays for the expected loss (its rating is public) and for what is left
     stranded.
     """
-    market = cloud.market
     full = max(0.0, min(1.0, (cloud.utilisation - 0.6) / 0.35))
     empty = 1 - full
     quote = cloud.pricing_rule.quote(view)
     relet = _RELETTING * full * quote
-    cost = 0.92 * market.user_cost
+    cost = 0.92 * view.user_cost
     capital = _NEOCLOUD_COST_OF_CAPITAL if cloud.leases else _CLOUD_COST_OF_CAPITAL
     slopes, covers = menu.seller_terms(capital, lab.credit_rating)
     running = cloud.running_cost_usd / (cloud.h100e * HOURS_PER_MONTH) if cloud.h100e > 0 else 0.0

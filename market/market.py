@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from functools import partial
-from math import log
+from math import inf, log
 from typing import Final
 
 from ..scenarios.schema import Scenario
@@ -54,6 +54,7 @@ class Market:
         self.mixes: dict[str, Mix] = {}
         self.opening_chip_price: dict[str, float] = {}  # $/H100e by maker
         self.user_cost = 0.0  # $/H100e-hour of the cheapest generation on offer to anyone
+        self.chip_cost: dict[str, float] = {}  # $ per blended H100e-hour on what a maker ships
         self.training_split = rules.world.renters.training_share  # of rentable capacity
         self.utilisation = 1.0
         self.mean_premium = 1.0  # of clouds' quotes, weighted by what they rent out
@@ -121,20 +122,30 @@ class Market:
         }
         # a new dict, never one changed in place: what is derived of it can tell that it is stale
         self.mixes = {maker: mix for maker, mix in mixes.items() if mix is not None}
-        versatile = [
-            m
-            for m in self.mixes.values()
-            if m.training_per_h100e > 0 and not m.shares[-1][0].sold_to
-        ] or list(self.mixes.values())
-        if versatile:
-            building = rules.world.building
-            self.user_cost = min(
-                user_cost_usd_per_h100e_hour(
-                    rules,
-                    mix.price_usd_per_h100e,
-                    mix.kw_per_h100e,
-                    building.required_return_hyperscaler,
-                    self.world.power_price_usd_per_mwh,
-                )
-                for mix in versatile
+        required = rules.world.building.required_return_hyperscaler
+        power_price = self.world.power_price_usd_per_mwh
+        costs = self.chip_cost = {
+            maker: user_cost_usd_per_h100e_hour(
+                rules, mix.price_usd_per_h100e, mix.kw_per_h100e, required, power_price
             )
+            for maker, mix in self.mixes.items()
+        }
+        versatile = [
+            costs[maker]
+            for maker, m in self.mixes.items()
+            if m.training_per_h100e > 0 and not m.shares[-1][0].sold_to
+        ]
+        if costs:
+            self.user_cost = min(versatile or costs.values())
+
+    def workload_cost(self, maker: str, workload: str) -> float:
+        """User cost of an H100e-hour of one workload on a maker's current chips, US dollars.
+
+        Infinite on chips that cannot do it, and where the maker ships nothing.
+        """
+        mix = self.mixes.get(maker)
+        if mix is None:
+            return inf
+        training = workload == "training"
+        done = mix.training_per_h100e if training else mix.inference_per_h100e
+        return self.chip_cost[maker] / done if done > 0 else inf

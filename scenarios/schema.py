@@ -10,7 +10,7 @@ from .deals import Contract, Loan, Ramp, Stake
 from .events import Intervention
 from .fields import MONTH, OPENING, Section, Share, Strategy, Workload
 from .firms import Chip, Chipmaker, ChipPreference, ChipStock, Cloud, Firm, Investor, Lab
-from .world import Bargaining, Credit, Funding, Renters, Run, Segment, World
+from .world import Bargaining, Credit, Funding, Porting, Renters, Run, Segment, World
 
 __all__ = [
     "MONTH",
@@ -29,6 +29,7 @@ __all__ = [
     "Investor",
     "Lab",
     "Loan",
+    "Porting",
     "Ramp",
     "Renters",
     "Run",

@@ -5,6 +5,7 @@ Defaults come from a tested aggregate loop of this market, save those that docs/
 
 from __future__ import annotations
 
+from math import log2
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -165,6 +166,23 @@ class Bargaining(Section):
     delivery_horizon_months: Annotated[int, Field(ge=1, le=36)] = 12  # capacity sold ahead
 
 
+class Porting(Section):
+    """What a lab spends to run a workload on another maker's chips (docs/model.md, "Porting")."""
+
+    training_months: Multiple = 6.0  # of double running, calibration 7: 3-6; kernels, parallelism
+    inference_months: Multiple = 3.0  # the same: 3-6; a trained model moves more easily
+    use_months: Annotated[float, Field(ge=1, le=600)] = 36.0  # over which they are written off
+    progress_ratio: Annotated[float, Field(gt=0, le=1)] = 0.8  # cost left after each doubling of
+    # experience: the 80 % curve of Wright (1936)
+    pilot_months: Positive = 0.1  # at full scale, from which on experience tells; assumption
+    forgetting_per_month: Share = 0.04  # Benkard (2000): experience keeps 96 % a month
+
+    @property
+    def learning_exponent(self) -> float:
+        """Power of cumulative experience with which the cost goes."""
+        return log2(self.progress_ratio)
+
+
 class Power(Section):
     """Data centres: energy and the time it takes to energise a megawatt."""
 
@@ -245,6 +263,7 @@ class World(Section):
     sentiment: Sentiment = Sentiment()
     credit: Credit = Credit()
     bargaining: Bargaining = Bargaining()
+    porting: Porting = Porting()
     power: Power = Power()
     building: Building = Building()
     supply: Supply = Supply()
