@@ -29,6 +29,7 @@ from .agents.procurement import Procurement
 from .agents.reporting import measure
 from .agents.service import ask_users, serve_users
 from .agents.settlement import settle
+from .agents.supplier_talks import SupplierTalks
 from .agents.suppliers import follow_suppliers
 from .agents.upkeep import keep_books, maintain_plant
 from .market.columns import TABLES
@@ -100,6 +101,7 @@ class ComputeMarket(mesa.Model):
         self.economy = founding.found(self, rules, Draws(self.entropy, draw_log))
         self.market = self.economy.market
         self.procurement = Procurement()
+        self.supplier_talks = SupplierTalks()
         self.capital = CapitalMarket()
         self.datacollector = mesa.DataCollector(
             model_reporters={name: name for name in _REPORTED},
@@ -128,6 +130,7 @@ class ComputeMarket(mesa.Model):
         units = ask_users(economy)
         serve_contracts(economy)
         self.procurement.trade(economy)
+        self.supplier_talks.trade(economy, self.procurement)
         rent(economy)
         # 5 service
         bill_contracts(economy)

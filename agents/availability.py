@@ -11,8 +11,12 @@ from .strategies.pricing import PricingView
 
 
 def megawatts(cloud: Cloud, maker: str, workload: str, h100e: float) -> float:
-    """Power that a contract takes on the cloud's present chips of a maker."""
-    density = cloud.families[maker].per_mw[workload]
+    """Power that a contract takes on the cloud's present chips of a maker, else on new ones."""
+    family = cloud.families.get(maker)
+    if family is None:
+        mix = cloud.market.mixes[maker]
+        return h100e * mix.kw_per_h100e / mix.per_h100e(workload) / 1000
+    density = family.per_mw[workload]
     return h100e / density if density > 0 else 0.0
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
+from ..market.ledger import Bill
 from ..scenarios.calendar import month_index
 from ..scenarios.schema import Intervention
 from .distress import liquidate
@@ -20,6 +21,9 @@ def intervene(economy: Economy) -> None:
         if not begins and (event.months is None or first + event.months != market.month):
             continue
         applies = event.firm is None or economy.firm(event.firm).alive
+        if event.investor is not None:
+            holder = economy.firm(event.investor)
+            applies &= holder.alive and holder.cash_usd >= event.amount_usd
         if begins:
             _announce(economy, event, applies)
         act = (_BEGIN if begins else _END).get(event.kind)
@@ -31,7 +35,11 @@ def intervene(economy: Economy) -> None:
 def _announce(economy: Economy, event: Intervention, applies: bool) -> None:
     what = event.path or event.firm or ""
     value = "" if event.value is None else f" {event.value}"
+    if event.investor is not None:
+        what = f"{event.investor} in {what}"
     gone = "" if applies else ": not applicable, the firm is no longer in the market"
+    if event.investor is not None and not applies:
+        gone += " or its investor has no cash"
     details: dict[str, Any] = {"kind": event.kind, "path": event.path, "value": event.value}
     if not applies:
         details["not_applicable"] = True
@@ -59,6 +67,15 @@ def _keep_alive(economy: Economy, event: Intervention) -> None:
     economy.firm(event.firm or "").kept_alive = True
 
 
+def _take_stake(economy: Economy, event: Intervention) -> None:
+    """New shares of a firm for an investor, paid at once."""
+    firm, holder = economy.firm(event.firm or ""), economy.firm(event.investor or "")
+    share, usd = _number(event), round(event.amount_usd)
+    if usd:
+        economy.market.ledger.pay(Bill(holder.name, firm.name, usd, "equity", firm.name))
+    firm.cap_table.issue(holder.name, round(firm.cap_table.total * share / (1 - share)))
+
+
 def _let_go(economy: Economy, event: Intervention) -> None:
     economy.firm(event.firm or "").kept_alive = False
 
@@ -70,6 +87,7 @@ _BEGIN: Final[dict[str, Act]] = {
     "sentiment_shock": _shock_mood,
     "kill": _kill,
     "keep_alive": _keep_alive,
+    "take_stake": _take_stake,
 }
 _END: Final[dict[str, Act]] = {"sentiment_shock": _calm_mood, "keep_alive": _let_go}
 

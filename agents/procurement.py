@@ -3,31 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from math import inf, log
+from math import log
 from typing import Any
 
 from ..market.contracts import HOURS_PER_MONTH, ComputeContract, Deal, DealStatus
 from ..market.market import WORKLOADS
 from ..market.negotiation import Outcome, Stance, Talk
-from .availability import Offer, all_offers, future_mw, megawatts
+from .alternatives import Alternatives
+from .availability import Offer, megawatts
 from .cloud import Cloud
 from .economy import Economy
 from .lab import Lab
 from .leaving import terminate
 from .stances import Menu, buyer_stance, seller_stance
+from .suppliers import attachment
 
 _SAME_GROUP_ADVANTAGE = 1.0  # in log price: a sibling comes first
 _PRICE_SENSITIVITY = 3.0
 _ESTRANGED_MONTHS = 12  # in which a cloud that was left for a rival is not asked again
 _PAUSE_MONTHS = 2  # from the end of a request's talks to the next request
-_REVIEW_MONTHS = 2  # between new looks at the alternatives to a talk
-_RIVAL_MARGIN = 1.05  # a quote is an asking price; what a rival would settle at is near it
-_SPOT_DISCOUNT = 0.85  # of spot: it can be left any hour
-_PRICE_IMPACT = 0.8  # of a lab's own demand on a spot market as deep as last month's
-_RESERVED_MARGIN = 1.1  # what one-year rentals cost a lab over the posted price
-_NEVER_WAIT_BELOW = 0.6  # of the wanted volume a cloud must be able to deliver
+REVIEW_MONTHS = 2  # between new looks at the alternatives to a talk
 _WORTH_LEAVING = 0.90  # of what a contract still costs: leaving has to cost less
-_LASTING_TIE = 0.7  # to the main supplier, between contracts too
 
 
 @dataclass(slots=True, eq=False)
@@ -59,13 +55,9 @@ class Procurement:
         self.requests: dict[tuple[str, str], Request] = {}
         self.paused: dict[tuple[str, str], int] = {}
         self.left: dict[tuple[str, str], tuple[str, int]] = {}  # cloud left, and until when
-        self._menu: Menu | None = None
-        # of this month: by cloud the megawatts of each family that are free ahead; offers by
-        # workload, cheapest first; stances
-        self._capacity: dict[str, dict[str, float]] = {}
-        self._spot_depth: dict[str, float] = {}
-        self._offers: dict[str, list[Offer]] = {}
-        self._buyers: dict[tuple[str, bool, float], Stance] = {}
+        self.menu: Menu | None = None
+        self.alternatives = Alternatives()
+        self._buyers: dict[tuple[str, bool, float], Stance] = {}  # of this month
         self._sellers: dict[tuple[str, str, str, str], Stance] = {}
 
     def trade(self, economy: Economy) -> None:
@@ -84,22 +76,11 @@ class Procurement:
 
     def _look_around(self, economy: Economy) -> None:
         """A new month: what was offered and free before counts no more."""
-        if self._menu is None or self._menu.rules is not economy.market.rules:
-            self._menu = Menu(economy.market.rules)
-        self._capacity.clear()
-        self._offers.clear()
+        if self.menu is None or self.menu.rules is not economy.market.rules:
+            self.menu = Menu(economy.market.rules)
+        self.alternatives.look_around(economy)
         self._buyers.clear()
         self._sellers.clear()
-        clouds = economy.living_clouds()
-        for workload in WORKLOADS:
-            self._spot_depth[workload] = sum([c.spot_sold[workload] for c in clouds]) or 1.0
-
-    def _on_offer(self, economy: Economy, workload: str) -> list[Offer]:
-        """What clouds ask of labs this month, family by family, cheapest first."""
-        if workload not in self._offers:
-            clouds = [c for c in economy.living_clouds() if not c.frozen]
-            self._offers[workload] = all_offers(clouds, workload)
-        return self._offers[workload]
 
     # -- asking -------------------------------------------------------------------------------
 
@@ -115,7 +96,7 @@ class Procurement:
         )
         request = Request(lab.name, workload, wanted, month, expiring)
         rules = market.rules.world.bargaining
-        elsewhere = self._elsewhere(economy, lab, workload)
+        elsewhere = self.alternatives.elsewhere(lab, workload)
         for offer, h100e in self._candidates(economy, lab, workload, wanted):
             stances = self._stances(lab, offer, workload, elsewhere)
             talk = Talk(*stances, rules.rounds_per_month * rules.deadline_months)
@@ -141,10 +122,10 @@ class Procurement:
         market = economy.market
         rules = market.rules.world.bargaining
         bound = lab.exclusive_cloud(workload)
-        ties = _attachment(economy, lab, workload)
+        ties = attachment(economy, lab, workload)
         former, until = self.left.get((lab.name, workload), ("", 0))
         best: dict[str, tuple[float, str, Offer, float]] = {}
-        for offer in self._on_offer(economy, workload):
+        for offer in self.alternatives.on_offer(workload):
             cloud = offer.cloud
             if bound is not None and cloud.name != bound:
                 continue
@@ -152,7 +133,7 @@ class Procurement:
                 continue
             if cloud.name == former and market.month < until:
                 continue
-            available = self._available(offer, workload)
+            available = self.alternatives.available(offer, workload)
             if available < min(wanted, 50.0):
                 continue
             ported = offer.quote * (1 + lab.porting_share(workload, offer.maker))
@@ -174,58 +155,11 @@ class Procurement:
         scored.sort(key=lambda entry: entry[:2])
         return [(offer, h100e) for _, _, offer, h100e in scored[: rules.shortlist]]
 
-    def _available(self, offer: Offer, workload: str) -> float:
-        """Uncommitted capacity of the chips ahead, H100e of the workload."""
-        cloud = offer.cloud
-        free = self._capacity.get(cloud.name)
-        if free is None:
-            free = self._capacity[cloud.name] = future_mw(cloud)
-        return free[offer.maker] * cloud.families[offer.maker].per_mw[workload]
-
-    def _elsewhere(
-        self, economy: Economy, lab: Lab, workload: str
-    ) -> list[tuple[float, Cloud | None]]:
-        """What the lab could do instead, $/H100e-hour: spot, serving less, or a rival's offer.
-
-        Of rivals the two cheapest that can deliver: one of them is not the cloud it talks to.
-        """
-        market = economy.market
-        book = market.rental[workload]
-        crowding = (1 + lab.target[workload] / self._spot_depth[workload]) ** _PRICE_IMPACT
-        prices: list[tuple[float, Cloud | None]] = [
-            (_SPOT_DISCOUNT * book.spot_price * crowding, None),
-            (_RESERVED_MARGIN * book.contract_price, None),
-        ]
-        if workload == "inference":
-            service = market.world.service_usd_per_h100e_month(market.rules)
-            prices.append((lab.price_index * service / HOURS_PER_MONTH, None))
-        if lab.exclusive_cloud(workload) is None:
-            prices.extend(self._rivals(economy, lab, workload))
-        return prices
-
-    def _rivals(self, economy: Economy, lab: Lab, workload: str) -> list[tuple[float, Cloud]]:
-        """The two clouds that would be cheapest, ported, of those that can deliver."""
-        enough = _NEVER_WAIT_BELOW * lab.target[workload]
-        best: dict[str, tuple[float, str, Cloud]] = {}
-        limit = inf  # what the second of them costs
-        for offer in self._on_offer(economy, workload):
-            if offer.quote >= limit:  # cheapest first
-                break
-            cloud = offer.cloud
-            if cloud.spec.sells and self._available(offer, workload) > enough:
-                ported = offer.quote * (1 + lab.porting_share(workload, offer.maker))
-                if cloud.name not in best or ported < best[cloud.name][0]:
-                    best[cloud.name] = ported, cloud.name, cloud
-                    if len(best) > 1:
-                        limit = sorted([cost for cost, *_ in best.values()])[1]
-        cheapest = sorted(best.values(), key=lambda rival: rival[:2])[:2]
-        return [(_RIVAL_MARGIN * ported, cloud) for ported, _, cloud in cheapest]
-
     def _stances(
         self, lab: Lab, offer: Offer, workload: str, elsewhere: list[tuple[float, Cloud | None]]
     ) -> tuple[Stance, Stance]:
         """How lab and cloud see a deal this month; the same stance where all it rests on is so."""
-        assert self._menu is not None
+        assert self.menu is not None
         cloud = offer.cloud
         outside = min([price for price, rival in elsewhere if rival is not cloud])
         # what running on these chips takes is not left for their price
@@ -234,11 +168,11 @@ class Procurement:
         wants = lab.name, incumbent, outside
         buyer = self._buyers.get(wants)
         if buyer is None:
-            buyer = self._buyers[wants] = buyer_stance(self._menu, lab, incumbent, outside)
+            buyer = self._buyers[wants] = buyer_stance(self.menu, lab, incumbent, outside)
         offered = cloud.name, offer.maker, workload, lab.credit_rating
         seller = self._sellers.get(offered)
         if seller is None:
-            seller = self._sellers[offered] = seller_stance(self._menu, cloud, lab, offer.view)
+            seller = self._sellers[offered] = seller_stance(self.menu, cloud, lab, offer.view)
         return buyer, seller
 
     # -- talking ------------------------------------------------------------------------------
@@ -250,15 +184,15 @@ class Procurement:
         lab = economy.labs[request.lab]
         signed: list[Negotiation] = []
         months = market.month - request.month
-        review = months > 0 and months % _REVIEW_MONTHS == 0
-        elsewhere = self._elsewhere(economy, lab, request.workload) if review else []
+        review = months > 0 and months % REVIEW_MONTHS == 0
+        elsewhere = self.alternatives.elsewhere(lab, request.workload) if review else []
         for negotiation in list(request.talks):
             cloud, talk = negotiation.offer.cloud, negotiation.talk
             if not (lab.alive and cloud.alive) or lab.frozen or cloud.frozen:
                 self._refuse(economy, request, negotiation, "WITHDRAWN")
                 continue
             if review and talk.outcome is None:
-                negotiation.offer = self._renewed(economy, request, negotiation.offer)
+                negotiation.offer = self._renewed(request, negotiation.offer)
                 talk.revise(*self._stances(lab, negotiation.offer, request.workload, elsewhere))
             outcome = talk.outcome or talk.advance(rules.rounds_per_month)
             if outcome is Outcome.SIGNED:
@@ -266,7 +200,7 @@ class Procurement:
             elif outcome is not None:
                 self._refuse(economy, request, negotiation, str(outcome))
         if signed:
-            ties = _attachment(economy, lab, request.workload)
+            ties = attachment(economy, lab, request.workload)
             advantage = rules.incumbent_advantage
 
             def cost(n: Negotiation) -> tuple[float, str]:
@@ -281,14 +215,14 @@ class Procurement:
             for negotiation in list(request.talks):
                 if negotiation is not best:
                     self._refuse(economy, request, negotiation, "LOST")
-            self._sign(economy, request, best)
+            self.sign(economy, request, best)
         if signed or not request.talks:
             del self.requests[request.lab, request.workload]
             self.paused[request.lab, request.workload] = market.month + _PAUSE_MONTHS
 
-    def _renewed(self, economy: Economy, request: Request, offer: Offer) -> Offer:
+    def _renewed(self, request: Request, offer: Offer) -> Offer:
         """The same chips of the same cloud at this month's price, if it still has them."""
-        for new in self._on_offer(economy, request.workload):
+        for new in self.alternatives.on_offer(request.workload):
             if new.cloud is offer.cloud and new.maker == offer.maker:
                 return new
         return offer
@@ -339,15 +273,18 @@ class Procurement:
             **values,
         )
 
-    def _sign(self, economy: Economy, request: Request, best: Negotiation) -> None:
+    def sign(
+        self, economy: Economy, request: Request, best: Negotiation, *, lead_months: int = 0
+    ) -> None:
+        """Enter what was agreed; capacity starts a month later, or when its chips have come."""
         market, talk = economy.market, best.talk
         rules = market.rules.world.bargaining
         package = talk.package
         assert package is not None
-        assert self._menu is not None
-        terms = self._menu.terms[package.item]
+        assert self.menu is not None
+        terms = self.menu.terms[package.item]
         lab, cloud = economy.labs[request.lab], best.offer.cloud
-        start = market.month + 1
+        start = market.month + 1 + lead_months
         renewal = any(c.cloud == cloud.name for c in market.book.by_lab.get(lab.name, ()))
         contract = ComputeContract(
             market.book.new_id(lab.name, cloud.name, market.date, request.workload),
@@ -374,7 +311,7 @@ class Procurement:
         )
         market.book.sign(contract)
         market.signed_this_month.append(contract)
-        self._capacity.pop(cloud.name, None)
+        self.alternatives.forget(cloud.name)
         headline = contract.remaining_usd(start)
         prepaid = terms.prepaid_share * headline
         affordable = 0.25 * max(0.0, lab.cash_usd)
@@ -433,47 +370,9 @@ class Procurement:
             pays = (_WORTH_LEAVING * remaining - fee) / (
                 hours + moved
             )  # the price at which it does
-            if self._rival_price(economy, lab, contract, pays) < pays:
+            if self.alternatives.rival_price(lab, contract, pays) < pays:
                 terminate(economy, contract, round(fee), "price")
                 key = lab.name, contract.workload
                 self.paused.pop(key, None)
                 self.left[key] = contract.cloud, month + _ESTRANGED_MONTHS
                 return
-
-    def _rival_price(
-        self, economy: Economy, lab: Lab, contract: ComputeContract, limit: float
-    ) -> float:
-        """What the best chips that other clouds have free would cost, $/H100e-hour, ported.
-
-        limit: where nobody asks less, that is returned.
-        """
-        workload = contract.workload
-        enough = 0.5 * contract.h100e
-        best = limit
-        for offer in self._on_offer(economy, workload):
-            if offer.quote >= best:
-                break
-            cloud, maker = offer.cloud, offer.maker
-            if cloud.name == contract.cloud or not cloud.spec.sells:
-                continue
-            if cloud.free_mw.get(maker, 0.0) * cloud.families[maker].per_mw[workload] >= enough:
-                extra = lab.porting_share(workload, maker)
-                extra -= lab.porting_share(workload, contract.maker)
-                best = min(best, offer.quote * (1 + max(0.0, extra)))
-        return best
-
-
-def _attachment(economy: Economy, lab: Lab, workload: str) -> dict[str, float]:
-    """Shares of the lab's contracted capacity by group: data and people sit with suppliers."""
-    held: dict[str, float] = {}
-    for contract in economy.market.book.by_lab.get(lab.name, ()):
-        if contract.workload != workload:
-            continue
-        group = economy.clouds[contract.cloud].group
-        held[group] = held.get(group, 0.0) + contract.delivered_h100e
-    total = sum(held.values())
-    ties = {g: h / total for g, h in held.items()} if total > 0 else {}
-    main = lab.main_supplier.get(workload)
-    if main is not None:  # what is built for a supplier outlasts a contract
-        ties[main] = max(_LASTING_TIE, ties.get(main, 0.0))
-    return ties

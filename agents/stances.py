@@ -150,13 +150,17 @@ def buyer_stance(menu: Menu, lab: Lab, incumbent: bool, outside_price: float) ->
     return Stance(tuple(intercepts), slopes, 0.0, low, tactic)
 
 
-def seller_stance(menu: Menu, cloud: Cloud, lab: Lab, view: PricingView) -> Stance:
+def seller_stance(
+    menu: Menu, cloud: Cloud, lab: Lab, view: PricingView, *, to_order: bool = False
+) -> Stance:
     """The cloud's view: price against cost and against letting the capacity to others.
 
     A buyer that may fail pays for the expected loss (its rating is public) and for what is left
     stranded.
+
+    to_order: chips that are bought for this lab alone, so nobody else could have them
     """
-    full = max(0.0, min(1.0, (cloud.utilisation - 0.6) / 0.35))
+    full = 0.0 if to_order else max(0.0, min(1.0, (cloud.utilisation - 0.6) / 0.35))
     empty = 1 - full
     quote = cloud.pricing_rule.quote(view)
     relet = _RELETTING * full * quote

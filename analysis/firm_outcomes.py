@@ -10,6 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from .workload_shares import first_chipmaker_shares
+
 if TYPE_CHECKING:
     from ..scenario import Scenario
 
@@ -35,6 +37,8 @@ FIRM_COLUMNS: Final = (  # of `firm_outcomes`, with their kinds
     ("funds_raised_usd", "int"),
     ("minimum_cash_usd", "float"),
     ("final_arr_usd", "float"),
+    ("first_chipmaker_training_share", "float"),
+    ("first_chipmaker_inference_share", "float"),
 )
 
 
@@ -108,6 +112,7 @@ def firm_outcomes(tables: Tables, scenario: Scenario) -> pd.DataFrame:
             "funds_raised_usd": raised,
             "minimum_cash_usd": np.where(np.isfinite(lowest_cash), lowest_cash, np.nan),
             "final_arr_usd": final_arr,
+            **first_chipmaker_shares(table, at, size),
         }
     )
 

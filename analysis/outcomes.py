@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import pandas as pd
 
+from . import workload_outcomes  # noqa: F401 (registers)
 from .firm_outcomes import (
     FIRM_COLUMNS,
     SWITCH_COLUMNS,

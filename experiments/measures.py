@@ -49,6 +49,12 @@ FIRM_MEASURES: Final[Mapping[str, Measure]] = {
     "funds_raised_usd": Measure("USD", None, _column("funds_raised_usd")),
     "minimum_cash_usd": Measure("USD", "higher", _column("minimum_cash_usd")),
     "final_arr_usd": Measure("USD", "higher", _column("final_arr_usd")),
+    "first_chipmaker_training_share": Measure(
+        "share", None, _column("first_chipmaker_training_share")
+    ),
+    "first_chipmaker_inference_share": Measure(
+        "share", None, _column("first_chipmaker_inference_share")
+    ),
 }
 
 

@@ -53,6 +53,9 @@ class Market:
         self.price_factor = dict.fromkeys(self.catalogue.chips, 1.0)
         self.mixes: dict[str, Mix] = {}
         self.opening_chip_price: dict[str, float] = {}  # $/H100e by maker
+        # the one with most packaging capacity at the start
+        makers = sorted((-m.packaging_slots_per_month, m.name) for m in rules.chipmakers)
+        self.first_chipmaker = makers[0][1] if makers else ""
         self.user_cost = 0.0  # $/H100e-hour of the cheapest generation on offer to anyone
         self.chip_cost: dict[str, float] = {}  # $ per blended H100e-hour on what a maker ships
         self.training_split = rules.world.renters.training_share  # of rentable capacity
@@ -146,6 +149,5 @@ class Market:
         mix = self.mixes.get(maker)
         if mix is None:
             return inf
-        training = workload == "training"
-        done = mix.training_per_h100e if training else mix.inference_per_h100e
+        done = mix.per_h100e(workload)
         return self.chip_cost[maker] / done if done > 0 else inf

@@ -17,4 +17,5 @@ def porting_share(rules: Porting, workload: str, experience: float, scale_h100e:
     """
     months = rules.training_months if workload == "training" else rules.inference_months
     pilots = experience / (rules.pilot_months * max(1.0, scale_h100e))
-    return months / rules.use_months * (1 + pilots) ** rules.learning_exponent
+    left: float = (1 + pilots) ** rules.learning_exponent
+    return months / rules.use_months * left

@@ -294,6 +294,10 @@ def _interventions(scenario: Scenario) -> Iterator[Problem]:
             cut = event.kind == "supply_cut"
             what, known = ("a chipmaker", makers) if cut else ("a firm", firms)
             yield from _unknown(f"{here}.firm", event.firm, what, known)
+        if event.investor is not None:
+            yield from _unknown(f"{here}.investor", event.investor, "a firm", firms)
+            if event.investor == event.firm:
+                yield Problem(f"{here}.investor", f'"{event.firm}"', "another firm than its own")
 
 
 def check(scenario: Scenario, source: str) -> Scenario:

@@ -164,6 +164,9 @@ class Bargaining(Section):
     price_decay_expected_per_year: NonNegative = 0.28
     ramp_months: Annotated[int, Field(ge=1, le=36)] = 6
     delivery_horizon_months: Annotated[int, Field(ge=1, le=36)] = 12  # capacity sold ahead
+    # of a chip supplier, held by a rival of the lab or by its main chip supplier, from which on
+    # talks end: twice the 5 % that US holders must disclose (Schedule 13D), assumption
+    conflicting_stake_share: Share = 0.10
 
 
 class Porting(Section):
