@@ -35,6 +35,7 @@ from .agents.reporting import measure
 from .agents.service import ask_users, serve_users
 from .agents.settlement import settle
 from .agents.subletting import share_compute
+from .agents.supplier_talks import SupplierTalks
 from .agents.suppliers import follow_suppliers
 from .agents.upkeep import keep_books, maintain_plant
 from .agents.warrants import bill_backstops, follow_warrants
@@ -108,6 +109,7 @@ class ComputeMarket(mesa.Model):
         self.market = self.economy.market
         self.procurement = Procurement()
         self.programmes = Programmes()
+        self.supplier_talks = SupplierTalks()
         self.capital = CapitalMarket()
         self.datacollector = mesa.DataCollector(
             model_reporters={name: name for name in _REPORTED},
@@ -138,6 +140,7 @@ class ComputeMarket(mesa.Model):
         serve_contracts(economy)
         self.procurement.trade(economy)
         self.programmes.negotiate(economy, self.procurement)
+        self.supplier_talks.trade(economy, self.procurement)
         open_purchases(economy, self.procurement)
         share_compute(economy)
         rent(economy)

@@ -139,7 +139,7 @@ def order_chips(economy: Economy, lab_trend: float) -> None:
     for cloud in economy.living_clouds():
         outlook = look_ahead(cloud, lab_trend)
         wanted = wanted_chips_h100e(cloud, outlook)
-        budget = _affordable_h100e(cloud, wanted)
+        budget = affordable_h100e(cloud, wanted)
         for name, share in cloud.maker_shares().items():
             if budget * share >= 1 and economy.chipmakers[name].alive:
                 place_order(economy, cloud.name, economy.chipmakers[name], budget * share)
@@ -148,7 +148,7 @@ def order_chips(economy: Economy, lab_trend: float) -> None:
     market.refresh_chips()
 
 
-def _affordable_h100e(cloud: Cloud, wanted: float) -> float:
+def affordable_h100e(cloud: Cloud, wanted: float) -> float:
     """What own funds allow: a parent's for hyperscalers, equity beside loans for neoclouds."""
     price = cloud.chip_usd_per_h100e()
     if wanted <= 0 or price <= 0:

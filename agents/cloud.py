@@ -24,6 +24,8 @@ _DEPRECIATION_MONTHS = 72
 _OPENING_LIFE_MONTHS = 48  # what opening plant has left
 _ANCHOR_PREMIUM = 0.3  # exponent of the brand premium in quotes to labs
 _RETIREMENT_MONTHS = 18  # a generation leaves the fleet over this time
+_LEAN = 0.5  # of orders, towards chips that labs have taken whole while others stand free
+_LEAN_MONTHS = 6.0  # over which it builds up; assumption, half a planning cycle of a year
 _ROUNDING = 1e-9  # of power in use, no reason to switch anything off
 
 
@@ -121,6 +123,7 @@ class Cloud(Firm):
         self.facility_frozen = False
         self.gate = 1.0  # whether rentals pay for new chips, 0..1
         self.advance_share = 0.0  # of chip purchases that lenders would finance now
+        self.lean: dict[str, float] = {}  # labs' share of a family less their share of the fleet
         self._shares: dict[str, float] = {}  # of orders by maker
         self._new_usd = self._new_kw = 0.0  # price and power of an H100e ordered so
         self._shares_at = market.mixes  # the chips on offer for which these hold
@@ -308,7 +311,7 @@ class Cloud(Firm):
     # -- buying -------------------------------------------------------------------------------
 
     def maker_shares(self) -> dict[str, float]:
-        """Shares of its orders by maker: preference tilted by price per H100e."""
+        """Shares of its orders by maker: preference tilted by price and by what labs sign."""
         mixes = self.market.mixes
         if self._shares_at is not mixes:
             self._shares_at = mixes
@@ -327,6 +330,22 @@ class Cloud(Firm):
         self.maker_shares()
         return self._new_usd
 
+    def follow_customers(self, contract_mw: dict[str, float]) -> None:
+        """Note which families labs take more of than of the fleet; orders will lean to them.
+
+        contract_mw: what labs' contracts need, by maker
+        """
+        if len(self.spec.chip_preferences) < 2 or self.used_mw <= 0:
+            return
+        mean = min(1.0, sum(contract_mw.values()) / self.used_mw)
+        for preference in self.spec.chip_preferences:
+            maker = preference.maker
+            family = self.families.get(maker)
+            if family is not None:
+                excess = min(1.0, contract_mw.get(maker, 0.0) / family.mw) - mean
+                lean = self.lean.get(maker, 0.0)
+                self.lean[maker] = lean + (excess - lean) / _LEAN_MONTHS
+
     def _tilted_shares(self) -> dict[str, float]:
         market = self.market
         weights = {}
@@ -335,7 +354,9 @@ class Cloud(Firm):
             if mix is None or not self._may_buy(mix):
                 continue
             opening = market.opening_chip_price.get(preference.maker, mix.price_usd_per_h100e)
-            weights[preference.maker] = preference.weight * opening / mix.price_usd_per_h100e
+            tilt = opening / mix.price_usd_per_h100e
+            tilt *= 1 + _LEAN * self.lean.get(preference.maker, 0.0)
+            weights[preference.maker] = preference.weight * tilt
         total = sum(weights.values())
         shares = {maker: w / total for maker, w in sorted(weights.items())} if total else {}
         return self._trying_newcomers(shares) if market.entrants else shares

@@ -64,6 +64,7 @@ def _deliver_contracts(economy: Economy, cloud: Cloud, month: int) -> None:
             density = family.per_mw[contract.workload] if family else 0.0
             mw = promised / density if density > 0 else 0.0
             needs[maker] = needs.get(maker, 0.0) + mw
+    cloud.follow_customers(needs)
     ratio = {}
     for maker, mw in needs.items():
         family = families.get(maker)

@@ -56,7 +56,7 @@ def holder_of_right(
     return largest if cloud.alive and not cloud.frozen else None
 
 
-def offer(
+def put_before(
     economy: Economy, right: ComputeContract, rival: str, package: Package, h100e: float,
     opened: int,
 ) -> Matching:  # fmt: skip

@@ -34,6 +34,8 @@ from .warrants import open_backstops
 
 _LONG_AGO = 10**6  # months: chips of makers that are there from the start keep their launch
 
+_OPENING_EXPERIENCE_MONTHS = 12  # that a lab has run on the chips it opens with, assumption
+
 
 def found(model: mesa.Model, rules: Scenario, draws: Draws) -> Economy:
     """Build firms in order of name, with opening balances, contracts, orders and stakes."""
@@ -158,6 +160,10 @@ def _open_contracts(economy: Economy) -> None:
             price_review_months=given.price_review_months,
         )
         market.book.sign(contract)
+        chips = given.workload, given.maker
+        experience = economy.labs[given.lab].experience
+        before = _OPENING_EXPERIENCE_MONTHS * contract.opening_h100e
+        experience[chips] = experience.get(chips, 0.0) + before
         prepaid = round(given.prepaid_usd)
         if prepaid:
             # the credit was paid before the start: founders put it up and the cloud has spent it

@@ -17,11 +17,11 @@ from ..market.amendments import (
 from ..market.contracts import HOURS_PER_MONTH, ComputeContract
 from ..market.market import WORKLOADS
 from ..market.negotiation import Stance
+from .alternatives import PRICE_IMPACT, PRICE_SENSITIVITY, RIVAL_MARGIN, Alternatives
 from .cloud import Cloud
 from .economy import Economy
 from .interests import interest_usd, share_of_gains
 from .lab import Lab
-from .outside import PRICE_IMPACT, PRICE_SENSITIVITY, RIVAL_MARGIN, Outside
 from .stances import hurried, loss_severity, reletting_price
 from .suppliers import attachment
 
@@ -39,7 +39,7 @@ _MATERIAL = 0.5  # of what was promised: long-stop clauses end what was not brou
 LEAST_MONTHS = 6  # to the end of a contract: less is not worth talks
 
 
-def leaving_pays(lab: Lab, contract: ComputeContract, outside: Outside) -> int | None:
+def leaving_pays(lab: Lab, contract: ComputeContract, outside: Alternatives) -> int | None:
     """The fee for which a lab would leave a contract for a rival's price today; None: it stays."""
     fee_share = contract.termination_fee_share
     month = lab.market.month
@@ -50,14 +50,16 @@ def leaving_pays(lab: Lab, contract: ComputeContract, outside: Outside) -> int |
     fee = fee_share * remaining
     if remaining <= 0 or fee >= 0.5 * lab.cash_usd:
         return None
-    quote = outside.free_rival_quote(contract.cloud, contract.workload, _ENOUGH * contract.h100e)
+    quote = outside.rival_quote(
+        lab, contract.cloud, contract.workload, _ENOUGH * contract.h100e, contract.maker, now=True
+    )
     if quote * hours + fee + _moving_usd(lab, contract, quote) < WORTH_LEAVING * remaining:
         return round(fee)
     return None
 
 
 def leaving_unserved_pays(
-    lab: Lab, cloud: Cloud, contract: ComputeContract, outside: Outside
+    lab: Lab, cloud: Cloud, contract: ComputeContract, outside: Alternatives
 ) -> bool:
     """Whether another cloud asks less than what a contract delivered short is worth keeping for.
 
@@ -79,7 +81,9 @@ def leaving_unserved_pays(
     missing = (1 - served) * contract.promised_h100e
     without = _worth_without(lab, contract.workload, missing, outside)
     staying = served * contract.price_usd_per_h100e_hour + (1 - served) * without
-    quote = outside.rival_quote(contract.cloud, contract.workload, _ENOUGH * contract.h100e)
+    quote = outside.rival_quote(
+        lab, contract.cloud, contract.workload, _ENOUGH * contract.h100e, contract.maker
+    )
     return RIVAL_MARGIN * quote + _moving_usd(lab, contract, quote) / hours < staying
 
 
@@ -88,7 +92,7 @@ def waiver_views(
     lab: Lab,
     cloud: Cloud,
     last: ComputeContract,
-    outside: Outside,
+    outside: Alternatives,
     covered: Mapping[tuple[str, str], float],
 ) -> tuple[Stance, Stance] | None:
     """How both see the end of exclusivity; None where the lab misses little.
@@ -128,7 +132,7 @@ def _need(
     cloud: Cloud,
     workload: str,
     together: list[ComputeContract],
-    outside: Outside,
+    outside: Alternatives,
     covered: float,
 ) -> Need:
     """What the lab lacks of a workload, and what rivals and the cloud would ask for it."""
@@ -136,11 +140,11 @@ def _need(
     late = sum([c.promised_h100e - c.delivered_h100e for c in together if c.workload == workload])
     wanted = lab.wanted_h100e(workload)
     quote = outside.quote_of(cloud.name, workload)
-    capacity = outside.available(cloud, workload)[1] if quote is not None else 0.0
+    capacity = outside.largest(cloud, workload)[1]
     deliverable = covered * min(wanted, capacity)
     missing = max(0.0, wanted - deliverable) + late
     worth = _worth_without(lab, workload, missing, outside)
-    rival = outside.rival_quote(cloud.name, workload, _ENOUGH * missing)
+    rival = outside.rival_quote(lab, cloud.name, workload, _ENOUGH * missing)
     # a move costs the double running that buyers count, spread over a year
     moving = 1 + _MOVING_SHARE * rules.switching_cost_months / 12
     elsewhere = RIVAL_MARGIN * rival * moving
@@ -162,7 +166,7 @@ def _chance_of_leaving(lab: Lab, price: float, elsewhere: float, tie: float) -> 
     return 1 / (1 + exp(-max(-30.0, min(30.0, odds))))
 
 
-def _worth_without(lab: Lab, workload: str, missing: float, outside: Outside) -> float:
+def _worth_without(lab: Lab, workload: str, missing: float, outside: Alternatives) -> float:
     """$/H100e-hour that missing compute is worth to a lab: spot in that volume, or going without.
 
     Without it a lab serves fewer users, or trains less than it would have paid for.
@@ -181,7 +185,7 @@ def staying_views(
     lab: Lab,
     cloud: Cloud,
     contract: ComputeContract,
-    outside: Outside,
+    outside: Alternatives,
     extension_months: int,
     *,
     free_to_leave: bool,
@@ -200,12 +204,10 @@ def staying_views(
     price = contract.price_usd_per_h100e_hour
     relet = reletting_price(cloud, quote)
     volume = _ENOUGH * contract.h100e
-    if free_to_leave:
-        rival = outside.rival_quote(cloud.name, contract.workload, volume)
-        fee = 0.0
-    else:
-        rival = outside.free_rival_quote(cloud.name, contract.workload, volume)
-        fee = contract.termination_fee_share * price * hours
+    fee = 0.0 if free_to_leave else contract.termination_fee_share * price * hours
+    rival = outside.rival_quote(
+        lab, cloud.name, contract.workload, volume, contract.maker, now=not free_to_leave
+    )
     if rival == float("inf"):
         return None
     moving = _moving_usd(lab, contract, rival)
@@ -219,7 +221,7 @@ def staying_views(
     if extension_months and contract.short_months == 0:
         extra = contract.h100e * HOURS_PER_MONTH * extension_months
     # at a review the cloud may end the contract too, and would where others pay more
-    tie = attachment(economy, lab).get(cloud.group, 0.0)
+    tie = attachment(economy, lab, contract.workload).get(cloud.group, 0.0)
     risk = 1.0 if free_to_leave and relet > price else _chance_of_leaving(lab, price, rival, tie)
     staying = Staying(
         hours,
@@ -246,7 +248,7 @@ def in_relief(lab: Lab, cloud: str) -> list[ComputeContract]:
 
 
 def relief_views(
-    economy: Economy, lab: Lab, cloud: Cloud, outside: Outside
+    economy: Economy, lab: Lab, cloud: Cloud, outside: Alternatives
 ) -> tuple[Stance, Stance] | None:
     """How both see relief for a lab in distress; None where it would not help.
 

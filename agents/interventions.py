@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
+from ..market.ledger import Bill
 from ..scenarios.calendar import month_index
 from ..scenarios.schema import Intervention, Strategy
 from .distress import liquidate
@@ -41,6 +42,8 @@ def _obstacle(economy: Economy, event: Intervention) -> str:
         return f"no longer in the market: {', '.join(gone)}"
     if event.rival is not None and not economy.labs[event.rival].finance_rule.checks:
         return f"{event.rival} has no finance office"
+    if event.investor is not None and economy.firm(event.investor).cash_usd < event.amount_usd:
+        return f"{event.investor} has not the cash"
     return ""
 
 
@@ -50,6 +53,8 @@ def _announce(economy: Economy, event: Intervention, obstacle: str) -> None:
         what = f"between {', '.join(event.parties)}"
     value = "" if event.value is None else f" {event.value}"
     why = f": not applicable, {obstacle}" if obstacle else ""
+    if event.investor is not None:
+        what = f"{event.investor} in {what}"
     details: dict[str, Any] = {"kind": event.kind, "path": event.path, "value": event.value}
     if obstacle:
         details["not_applicable"] = True
@@ -75,6 +80,15 @@ def _kill(economy: Economy, event: Intervention) -> None:
 
 def _keep_alive(economy: Economy, event: Intervention) -> None:
     economy.firm(event.firm or "").kept_alive = True
+
+
+def _take_stake(economy: Economy, event: Intervention) -> None:
+    """New shares of a firm for an investor, paid at once."""
+    firm, holder = economy.firm(event.firm or ""), economy.firm(event.investor or "")
+    share, usd = _number(event), round(event.amount_usd)
+    if usd:
+        economy.market.ledger.pay(Bill(holder.name, firm.name, usd, "equity", firm.name))
+    firm.cap_table.issue(holder.name, round(firm.cap_table.total * share / (1 - share)))
 
 
 def _let_go(economy: Economy, event: Intervention) -> None:
@@ -123,6 +137,7 @@ _BEGIN: Final[dict[str, Act]] = {
     "liability": impose_liability,
     "hire_finance_office": _hire_finance_office,
     "open_talks": _open_talks,
+    "take_stake": _take_stake,
 }
 _END: Final[dict[str, Act]] = {
     "sentiment_shock": _calm_mood,

@@ -12,6 +12,7 @@ from ..market.contracts import HOURS_PER_MONTH, ComputeContract
 from ..market.ledger import WORLD
 from ..market.market import WORKLOADS, Market
 from ..market.negotiation import Tactic
+from ..market.porting import porting_share
 from ..market.world import SEGMENTS
 from ..scenarios import schema
 from .finance import finance_view, review_request, review_training
@@ -80,6 +81,9 @@ class Lab(Firm):
         self.research_share = 1.0  # of what its training yields with them
         self.declared_agi = False
         self.main_supplier: dict[str, str] = {}
+        # H100e-months under contract by workload and maker, as far as remembered
+        self.experience: dict[tuple[str, str], float] = {}
+        self._porting: dict[tuple[str, str], float] = {}  # shares at this month's plan
         # H100e delivered under contract this month by supplier, overall and by workload
         self.supplied: dict[str, dict[str, float]] = {"overall": {}}
         self.challenger: dict[str, tuple[str, int]] = {}  # who leads and since when
@@ -250,6 +254,7 @@ class Lab(Firm):
             self.finances = finance_view(self, training, inference, cost_usd, missing)
             training = review_training(self, self.finances)
         self.target = {"training": min(training, ceiling - inference), "inference": inference}
+        self._porting.clear()
 
     def _commitments(self, month: int) -> tuple[dict[str, float], float]:
         """Capacity under contract in a month by workload, and what it will cost then."""
@@ -333,6 +338,17 @@ class Lab(Firm):
                 return contract.cloud
         return None
 
+    def porting_share(self, workload: str, maker: str) -> float:
+        """Cost of running a workload on a maker's chips, share of the price of compute."""
+        chips = workload, maker
+        share = self._porting.get(chips)
+        if share is None:
+            rules = self.market.rules.world.porting
+            run = self.experience.get(chips, 0.0)
+            scale = max(self.target[workload], self.got[workload])
+            share = self._porting[chips] = porting_share(rules, workload, run, scale)
+        return share
+
     # -- money --------------------------------------------------------------------------------
 
     def bill_costs(self) -> None:
@@ -352,7 +368,7 @@ class Lab(Firm):
         self.efficiency_stock += share if self.compute_cost_usd > 0 else 0.0
 
     def take_delivery(self, contracts: list[ComputeContract]) -> None:
-        """Add up what came under contract, and what it costs a unit."""
+        """Add up what came under contract and what it costs a unit; learn to run on the chips."""
         self.got = dict.fromkeys(WORKLOADS, 0.0)
         custom = self.market.catalogue.inference_only
         if custom:
@@ -362,11 +378,18 @@ class Lab(Firm):
         self.borrowed = dict.fromkeys(WORKLOADS, 0.0)
         self.lent = dict.fromkeys(WORKLOADS, 0.0)
         self.sublet["inference"] = 0.0  # decided anew each month; training stands while in distress
+        kept = 1 - self.market.rules.world.porting.forgetting_per_month
+        experience = self.experience
+        for chips in experience:
+            experience[chips] *= kept
         paid = hours = 0.0
         for contract in contracts:
-            self.got[contract.workload] += contract.delivered_h100e
-            paid += contract.delivered_h100e * contract.price_usd_per_h100e_hour
-            hours += contract.delivered_h100e
+            h100e = contract.delivered_h100e
+            chips = contract.workload, contract.maker
+            experience[chips] = experience.get(chips, 0.0) + h100e
+            self.got[contract.workload] += h100e
+            paid += h100e * contract.price_usd_per_h100e_hour
+            hours += h100e
         if hours > 0:
             self.paid_price = paid / hours
         elif self.paid_price == 0:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..market.negotiation import Talk
 from ..scenarios import schema
-from .availability import future_mw
+from .availability import Offer
 from .cloud import Cloud
 from .economy import Economy
 from .lab import Lab
@@ -29,47 +29,47 @@ def _open(economy: Economy, procurement: Procurement, terms: schema.Purchase) ->
     fresh = request is None
     if request is None:
         request = Request(lab.name, workload, wanted, market.month, renewal=False)
-    talking = {negotiation.cloud for negotiation in request.talks}
+    talking = {negotiation.offer.cloud.name for negotiation in request.talks}
     for name in sorted(set(terms.clouds)):
         cloud = economy.clouds[name]
-        maker, available = _capacity(procurement, cloud, workload, terms.maker)
+        offer, available = _capacity(procurement, cloud, workload, terms.maker)
         h100e = min(wanted, available)
         bound = lab.exclusive_cloud(workload) not in (None, name)
-        if h100e < 1 or name in talking or bound:
+        if offer is None or h100e < 1 or name in talking or bound:
             _tell_why_not(economy, terms, name, wanted, available)
             continue
-        request.talks.append(_sit_down(economy, procurement, lab, cloud, workload, maker, h100e))
+        request.talks.append(_sit_down(economy, procurement, lab, offer, workload, h100e))
     if fresh and request.talks:
         procurement.requests[key] = request
 
 
 def _capacity(
     procurement: Procurement, cloud: Cloud, workload: str, maker: str | None
-) -> tuple[str, float]:
+) -> tuple[Offer | None, float]:
     """What the cloud will have free of a maker's chips, or of those it has most of."""
+    alternatives = procurement.alternatives
     if maker is None:
-        return procurement._available(cloud, workload)
-    family = cloud.families.get(maker)
-    free = future_mw(cloud).get(maker, 0.0)
-    return maker, free * family.per_mw[workload] if family else 0.0
+        return alternatives.largest(cloud, workload)
+    for offer in alternatives.on_offer(workload):
+        if offer.cloud is cloud and offer.maker == maker:
+            return offer, alternatives.available(offer, workload)
+    return None, 0.0
 
 
 def _sit_down(
-    economy: Economy, procurement: Procurement, lab: Lab, cloud: Cloud, workload: str,
-    maker: str, h100e: float,
+    economy: Economy, procurement: Procurement, lab: Lab, offer: Offer, workload: str, h100e: float
 ) -> Negotiation:  # fmt: skip
     """Open one talk; what warrants on the maker's shares bring makes its compute worth more."""
-    market = economy.market
-    rules = market.rules.world.bargaining
-    density = cloud.families[maker].per_mw[workload]
+    rules = economy.market.rules.world.bargaining
+    density = offer.cloud.families[offer.maker].per_mw[workload]
     bonus = warrant_value_usd_per_h100e_hour(
-        economy, lab.name, maker, density, _TYPICAL_TERM_MONTHS
+        economy, lab.name, offer.maker, density, _TYPICAL_TERM_MONTHS
     )
-    elsewhere = procurement._elsewhere(economy, lab, workload)
+    elsewhere = procurement.alternatives.elsewhere(lab, workload)
     worth = [(price + bonus, rival) for price, rival in elsewhere]
-    stances = procurement._stances(lab, cloud, workload, worth)
+    stances = procurement.stances(lab, offer, workload, worth)
     talk = Talk(*stances, rules.rounds_per_month * rules.deadline_months)
-    return Negotiation(talk, cloud.name, maker, h100e)
+    return Negotiation(talk, offer, h100e)
 
 
 def _tell_why_not(

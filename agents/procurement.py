@@ -3,31 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from itertools import islice
 from math import log
 from typing import Any
 
-from ..market.contracts import HOURS_PER_MONTH, ComputeContract, Deal, DealStatus
+from ..market.contracts import ComputeContract, Deal, DealStatus
 from ..market.market import WORKLOADS
 from ..market.negotiation import Outcome, Stance, Talk
-from .availability import future_mw, megawatts
+from .alternatives import PRICE_SENSITIVITY, Alternatives
+from .availability import Offer, megawatts
 from .cloud import Cloud
 from .economy import Economy
-from .first_refusal import Matching, answer, holder_of_right, offer
+from .first_refusal import Matching, answer, holder_of_right, put_before
 from .lab import Lab
-from .outside import PRICE_IMPACT, PRICE_SENSITIVITY, RIVAL_MARGIN, Outside
 from .renegotiation import Renegotiations
 from .stances import Menu, buyer_stance, seller_stance
-from .strategies.pricing import PricingView
 from .suppliers import attachment
 
 _SAME_GROUP_ADVANTAGE = 1.0  # in log price: a sibling comes first
 _ESTRANGED_MONTHS = 12  # in which a cloud that was left for a rival is not asked again
 _PAUSE_MONTHS = 2  # from the end of a request's talks to the next request
-_REVIEW_MONTHS = 2  # between new looks at the alternatives to a talk
-_SPOT_DISCOUNT = 0.85  # of spot: it can be left any hour
-_RESERVED_MARGIN = 1.1  # what one-year rentals cost a lab over the posted price
-_NEVER_WAIT_BELOW = 0.6  # of the wanted volume a cloud must be able to deliver
+REVIEW_MONTHS = 2  # between new looks at the alternatives to a talk
 
 
 @dataclass(slots=True, eq=False)
@@ -35,8 +30,7 @@ class Negotiation:
     """Talks of one lab with one cloud over one request."""
 
     talk: Talk
-    cloud: str
-    maker: str
+    offer: Offer
     h100e: float
 
 
@@ -62,23 +56,19 @@ class Procurement:
         self.paused: dict[tuple[str, str], int] = {}
         self.left: dict[tuple[str, str], tuple[str, int]] = {}  # cloud left, and until when
         self.renegotiations = Renegotiations()
-        self._capacity: dict[str, dict[str, tuple[str, float]]] = {}
-        self._menu: Menu | None = None
-        self._spot_depth: dict[str, float] = {}
-        self._views: dict[tuple[str, str], PricingView] = {}
-        self._quotes: dict[str, list[tuple[float, Cloud]]] = {}
-        self._buyers: dict[tuple[str, bool, float], Stance] = {}  # this month
-        self._sellers: dict[tuple[str, str, str], Stance] = {}
+        self.menu: Menu | None = None
+        self.alternatives = Alternatives()
+        self._buyers: dict[tuple[str, bool, float], Stance] = {}  # of this month
+        self._sellers: dict[tuple[str, str, str, str], Stance] = {}
 
     def trade(self, economy: Economy) -> None:
         """Plan, ask, talk, sign and leave (phase 4 of the month)."""
         market = economy.market
         self._look_around(economy)
         self.renegotiations.drop_the_dead(economy)
-        outside = Outside(self._quotes, self._available, self._spot_depth)
         for lab in economy.living_labs():
             lab.plan()
-            for freed in self.renegotiations.review(economy, lab, outside):
+            for freed in self.renegotiations.review(economy, lab, self.alternatives):
                 key = lab.name, freed.workload
                 self.paused.pop(key, None)
                 if freed.left is not None:
@@ -91,23 +81,12 @@ class Procurement:
             self._talk(economy, self.requests[key])
 
     def _look_around(self, economy: Economy) -> None:
-        """What clouds ask of labs this month, cheapest first, by workload."""
-        if self._menu is None or self._menu.rules is not economy.market.rules:
-            self._menu = Menu(economy.market.rules)
-        self._capacity.clear()
-        self._views.clear()
+        """A new month: what was offered and free before counts no more."""
+        if self.menu is None or self.menu.rules is not economy.market.rules:
+            self.menu = Menu(economy.market.rules)
+        self.alternatives.look_around(economy)
         self._buyers.clear()
         self._sellers.clear()
-        clouds = economy.living_clouds()
-        for workload in WORKLOADS:
-            self._spot_depth[workload] = sum([c.spot_sold[workload] for c in clouds]) or 1.0
-            asked = []
-            for cloud in clouds:
-                view = cloud.pricing_view(workload, anchor=True)
-                self._views[cloud.name, workload] = view
-                if not cloud.frozen:
-                    asked.append((cloud.pricing_rule.quote(view), cloud.name, cloud))
-            self._quotes[workload] = [(quote, cloud) for quote, _, cloud in sorted(asked)]
 
     # -- asking -------------------------------------------------------------------------------
 
@@ -123,11 +102,11 @@ class Procurement:
         )
         request = Request(lab.name, workload, wanted, month, expiring)
         rules = market.rules.world.bargaining
-        elsewhere = self._elsewhere(economy, lab, workload)
-        for cloud, maker, h100e in self._candidates(economy, lab, workload, wanted):
-            stances = self._stances(lab, cloud, workload, elsewhere)
+        elsewhere = self.alternatives.elsewhere(lab, workload)
+        for offer, h100e in self._candidates(economy, lab, workload, wanted):
+            stances = self.stances(lab, offer, workload, elsewhere)
             talk = Talk(*stances, rules.rounds_per_month * rules.deadline_months)
-            request.talks.append(Negotiation(talk, cloud.name, maker, h100e))
+            request.talks.append(Negotiation(talk, offer, h100e))
         if request.talks:
             self.requests[lab.name, workload] = request
             return
@@ -145,101 +124,66 @@ class Procurement:
 
     def _candidates(
         self, economy: Economy, lab: Lab, workload: str, wanted: float
-    ) -> list[tuple[Cloud, str, float]]:
-        """The k clouds of highest logit utility, with the chips and volume they can offer."""
+    ) -> list[tuple[Offer, float]]:
+        """The k clouds of highest logit utility, each with its best family, and the volume."""
         market = economy.market
         rules = market.rules.world.bargaining
         bound = lab.exclusive_cloud(workload)
-        ties = attachment(economy, lab)
+        ties = attachment(economy, lab, workload)
         former, until = self.left.get((lab.name, workload), ("", 0))
-        scored = []
-        for quote, cloud in self._quotes[workload]:
+        best: dict[str, tuple[float, str, Offer, float]] = {}
+        for offer in self.alternatives.on_offer(workload):
+            cloud = offer.cloud
             if bound is not None and cloud.name != bound:
                 continue
             if not cloud.spec.sells and cloud.group != lab.group:
                 continue
             if cloud.name == former and market.month < until:
                 continue
-            maker, available = self._available(cloud, workload)
+            available = self.alternatives.available(offer, workload)
             if available < min(wanted, 50.0):
                 continue
-            utility = -PRICE_SENSITIVITY * log(max(0.01, quote))
+            ported = offer.quote * (1 + lab.porting_share(workload, offer.maker))
+            utility = -PRICE_SENSITIVITY * log(max(0.01, ported))
             utility += 0.7 * log(min(1.0, available / wanted))
-            bonus = rules.incumbent_advantage * ties.get(cloud.group, 0.0)
-            bonus += _SAME_GROUP_ADVANTAGE * (cloud.group == lab.group)
-            utility += PRICE_SENSITIVITY * bonus
+            known = best.get(cloud.name)
+            if known is None or (-utility, offer.maker) < known[:2]:
+                best[cloud.name] = -utility, offer.maker, offer, min(wanted, available)
+        scored = []
+        for name, (cost, _, offer, h100e) in best.items():
+            group = offer.cloud.group
+            bonus = rules.incumbent_advantage * ties.get(group, 0.0)
+            bonus += _SAME_GROUP_ADVANTAGE * (group == lab.group)
             # the extreme-value draw makes the choice a logit
-            utility += (
-                rules.choice_noise
-                * PRICE_SENSITIVITY
-                * market.draws.gumbel("shortlist", lab.name, cloud.name, market.month, workload)
+            bonus += rules.choice_noise * market.draws.gumbel(
+                "shortlist", lab.name, name, market.month, workload
             )
-            scored.append((-utility, cloud.name, maker, min(wanted, available)))
-        scored.sort()
-        return [(economy.clouds[c], m, h) for _, c, m, h in scored[: rules.shortlist]]
+            scored.append((cost - PRICE_SENSITIVITY * bonus, name, offer, h100e))
+        scored.sort(key=lambda entry: entry[:2])
+        return [(offer, h100e) for _, _, offer, h100e in scored[: rules.shortlist]]
 
-    def _available(self, cloud: Cloud, workload: str) -> tuple[str, float]:
-        """The family of chips with most uncommitted capacity ahead, H100e of the workload."""
-        known = self._capacity.get(cloud.name)
-        if known is None:
-            future = future_mw(cloud)
-            known = self._capacity[cloud.name] = {}
-            for each in WORKLOADS:
-                options = [
-                    (future[maker] * family.per_mw[each], maker)
-                    for maker, family in cloud.families.items()
-                ]
-                h100e, maker = max(options, default=(0.0, ""))
-                known[each] = maker, h100e
-        return known[workload]
-
-    def _elsewhere(
-        self, economy: Economy, lab: Lab, workload: str
-    ) -> list[tuple[float, Cloud | None]]:
-        """What the lab could do instead, $/H100e-hour: spot, serving less, or a rival's offer.
-
-        Of rivals the two cheapest that can deliver: one of them is not the cloud it talks to.
-        """
-        market = economy.market
-        book = market.rental[workload]
-        crowding = (1 + lab.target[workload] / self._spot_depth[workload]) ** PRICE_IMPACT
-        prices: list[tuple[float, Cloud | None]] = [
-            (_SPOT_DISCOUNT * book.spot_price * crowding, None),
-            (_RESERVED_MARGIN * book.contract_price, None),
-        ]
-        if workload == "inference":
-            service = market.world.service_usd_per_h100e_month(market.rules)
-            prices.append((lab.price_index * service / HOURS_PER_MONTH, None))
-        if lab.exclusive_cloud(workload) is None:
-            enough = _NEVER_WAIT_BELOW * lab.target[workload]
-            able = (
-                (RIVAL_MARGIN * quote, rival)
-                for quote, rival in self._quotes[workload]  # cheapest first
-                if rival.spec.sells and self._available(rival, workload)[1] > enough
-            )
-            prices.extend(islice(able, 2))
-        return prices
-
-    def alternative_usd(self, economy: Economy, lab: Lab, workload: str) -> float:
+    def alternative_usd(self, lab: Lab, workload: str) -> float:
         """The least that compute costs the lab on today's markets, $/H100e-hour."""
-        return min([price for price, _ in self._elsewhere(economy, lab, workload)])
+        return min([price for price, _ in self.alternatives.elsewhere(lab, workload)])
 
-    def _stances(
-        self, lab: Lab, cloud: Cloud, workload: str, elsewhere: list[tuple[float, Cloud | None]]
+    def stances(
+        self, lab: Lab, offer: Offer, workload: str, elsewhere: list[tuple[float, Cloud | None]]
     ) -> tuple[Stance, Stance]:
         """How lab and cloud see a deal this month; the same stance where all it rests on is so."""
-        assert self._menu is not None
+        assert self.menu is not None
+        cloud = offer.cloud
         outside = min([price for price, rival in elsewhere if rival is not cloud])
+        # what running on these chips takes is not left for their price
+        outside /= 1 + lab.porting_share(workload, offer.maker)
         incumbent = cloud.name in [c.cloud for c in lab.market.book.by_lab.get(lab.name, ())]
         wants = lab.name, incumbent, outside
         buyer = self._buyers.get(wants)
         if buyer is None:
-            buyer = self._buyers[wants] = buyer_stance(self._menu, lab, incumbent, outside)
-        offers = cloud.name, workload, lab.credit_rating
-        seller = self._sellers.get(offers)
+            buyer = self._buyers[wants] = buyer_stance(self.menu, lab, incumbent, outside)
+        offered = cloud.name, offer.maker, workload, lab.credit_rating
+        seller = self._sellers.get(offered)
         if seller is None:
-            view = self._views[cloud.name, workload]
-            seller = self._sellers[offers] = seller_stance(self._menu, cloud, lab, view)
+            seller = self._sellers[offered] = seller_stance(self.menu, cloud, lab, offer.view)
         return buyer, seller
 
     # -- talking ------------------------------------------------------------------------------
@@ -254,43 +198,46 @@ class Procurement:
             return
         signed: list[Negotiation] = []
         months = market.month - request.month
-        review = months > 0 and months % _REVIEW_MONTHS == 0
-        elsewhere = self._elsewhere(economy, lab, request.workload) if review else []
+        review = months > 0 and months % REVIEW_MONTHS == 0
+        elsewhere = self.alternatives.elsewhere(lab, request.workload) if review else []
         for negotiation in list(request.talks):
-            cloud, talk = economy.clouds[negotiation.cloud], negotiation.talk
+            cloud, talk = negotiation.offer.cloud, negotiation.talk
             if not (lab.alive and cloud.alive) or lab.frozen or cloud.frozen:
                 self._refuse(economy, request, negotiation, "WITHDRAWN")
                 continue
             if review and talk.outcome is None:
-                talk.revise(*self._stances(lab, cloud, request.workload, elsewhere))
+                negotiation.offer = self._renewed(request, negotiation.offer)
+                talk.revise(*self.stances(lab, negotiation.offer, request.workload, elsewhere))
             outcome = talk.outcome or talk.advance(rules.rounds_per_month)
             if outcome is Outcome.SIGNED:
                 signed.append(negotiation)
             elif outcome is not None:
                 self._refuse(economy, request, negotiation, str(outcome))
         if signed:
-            ties = attachment(economy, lab)
+            ties = attachment(economy, lab, request.workload)
             advantage = rules.incumbent_advantage
 
             def cost(n: Negotiation) -> tuple[float, str]:
                 assert n.talk.package is not None
-                group = economy.clouds[n.cloud].group
-                price = n.talk.package.price * (1 - advantage * ties.get(group, 0.0))
+                cloud, maker = n.offer.cloud, n.offer.maker
+                price = n.talk.package.price * (1 - advantage * ties.get(cloud.group, 0.0))
+                price *= 1 + lab.porting_share(request.workload, maker)
                 # all who meet the lab's limit ask the same: no rounding error may choose
-                return round(price, 9), n.cloud
+                return round(price, 9), cloud.name
 
             best = min(signed, key=cost)
             for negotiation in list(request.talks):
                 if negotiation is not best:
                     self._refuse(economy, request, negotiation, "LOST")
-            right = holder_of_right(economy, lab.name, request.workload, best.cloud)
+            right = holder_of_right(economy, lab.name, request.workload, best.offer.cloud.name)
             if right is not None:
                 assert best.talk.package is not None
-                request.matching = offer(
-                    economy, right, best.cloud, best.talk.package, best.h100e, request.month
-                )
+                request.matching = put_before(
+                    economy, right, best.offer.cloud.name, best.talk.package, best.h100e,
+                    request.month,
+                )  # fmt: skip
                 return
-            self._sign(economy, request, best)
+            self.sign(economy, request, best)
         if signed or not request.talks:
             self._close(request, market.month, best.h100e / request.h100e if signed else 0.0)
 
@@ -299,21 +246,20 @@ class Procurement:
         matching, rival = request.matching, request.talks[0]
         assert matching is not None
         lab, incumbent = economy.labs[request.lab], economy.clouds[matching.incumbent]
-        stance, maker, h100e = None, "", 0.0
+        stance, own, h100e = None, None, 0.0
         if lab.alive and incumbent.alive and not incumbent.frozen:
-            stance = self._stances(lab, incumbent, request.workload, [(1.0, None)])[1]
-            maker, h100e = self._available(incumbent, request.workload)
-        rival_trades = economy.clouds[rival.cloud].alive and not economy.clouds[rival.cloud].frozen
-        if lab.frozen or not rival_trades:
+            own, h100e = self.alternatives.largest(incumbent, request.workload)
+            if own is not None:
+                stance = self.stances(lab, own, request.workload, [(1.0, None)])[1]
+        if lab.frozen or not rival.offer.cloud.alive or rival.offer.cloud.frozen:
             matching.lapse(economy)
             self._refuse(economy, request, rival, "WITHDRAWN")
         elif answer(economy, matching, stance, h100e):
+            assert own is not None
             self._refuse(economy, request, rival, "LOST")
-            self._sign(
-                economy, request, Negotiation(rival.talk, incumbent.name, maker, rival.h100e)
-            )
+            self.sign(economy, request, Negotiation(rival.talk, own, rival.h100e))
         else:
-            self._sign(economy, request, rival)
+            self.sign(economy, request, rival)
         self._close(request, economy.market.month, 0.0)
 
     def _close(self, request: Request, month: int, covered: float) -> None:
@@ -323,12 +269,20 @@ class Procurement:
         self.paused[key] = month + _PAUSE_MONTHS
         self.renegotiations.note(*key, covered)
 
+    def _renewed(self, request: Request, offer: Offer) -> Offer:
+        """The same chips of the same cloud at this month's price, if it still has them."""
+        for new in self.alternatives.on_offer(request.workload):
+            if new.cloud is offer.cloud and new.maker == offer.maker:
+                return new
+        return offer
+
     def _refuse(
         self, economy: Economy, request: Request, negotiation: Negotiation, outcome: str
     ) -> None:
         """Record why there was no deal, with both reservation prices."""
         market, talk = economy.market, negotiation.talk
         request.talks.remove(negotiation)
+        cloud = negotiation.offer.cloud.name
         values: dict[str, Any] = {
             "workload": request.workload,
             "h100e": negotiation.h100e,
@@ -345,22 +299,22 @@ class Procurement:
         }[outcome]
         market.book.deals.append(
             Deal(
-                market.book.new_id(request.lab, negotiation.cloud, market.date, request.workload),
+                market.book.new_id(request.lab, cloud, market.date, request.workload),
                 "compute",
                 request.lab,
-                negotiation.cloud,
+                cloud,
                 DealStatus.LAPSED,
                 outcome,
                 request.month,
-                {**values, "chip": negotiation.maker, "month_ended": market.month,
+                {**values, "chip": negotiation.offer.maker, "month_ended": market.month,
                  "reason": reason},
             )
         )  # fmt: skip
         market.event(
             "offer_refused",
             request.lab,
-            negotiation.cloud,
-            text=f"{request.lab} and {negotiation.cloud} part over {negotiation.h100e:,.0f} "
+            cloud,
+            text=f"{request.lab} and {cloud} part over {negotiation.h100e:,.0f} "
             f"{request.workload} H100e: {reason} (lab would pay at most "
             f"${talk.buyer_reservation_price:.2f}/h, cloud asks at least "
             f"${talk.seller_reservation_price:.2f}/h)",
@@ -368,29 +322,32 @@ class Procurement:
             **values,
         )
 
-    def _sign(self, economy: Economy, request: Request, best: Negotiation) -> None:
+    def sign(
+        self, economy: Economy, request: Request, best: Negotiation, *, lead_months: int = 0
+    ) -> None:
+        """Enter what was agreed; capacity starts a month later, or when its chips have come."""
         market, talk = economy.market, best.talk
         rules = market.rules.world.bargaining
         package = talk.package
         assert package is not None
-        assert self._menu is not None
-        terms = self._menu.terms[package.item]
-        lab, cloud = economy.labs[request.lab], economy.clouds[best.cloud]
-        start = market.month + 1
+        assert self.menu is not None
+        terms = self.menu.terms[package.item]
+        lab, cloud = economy.labs[request.lab], best.offer.cloud
+        start = market.month + 1 + lead_months
         renewal = any(c.cloud == cloud.name for c in market.book.by_lab.get(lab.name, ()))
         contract = ComputeContract(
             market.book.new_id(lab.name, cloud.name, market.date, request.workload),
             lab.name,
             cloud.name,
             request.workload,
-            best.maker,
+            best.offer.maker,
             best.h100e,
             package.price,
             request.month,
             market.month,
             start,
             start + terms.term_months,
-            mw=megawatts(cloud, best.maker, request.workload, best.h100e),
+            mw=megawatts(cloud, best.offer.maker, request.workload, best.h100e),
             ramp_months=min(rules.ramp_months, max(1, terms.term_months // 2)),
             prepaid_share=terms.prepaid_share,
             take_or_pay_share=terms.take_or_pay_share,
@@ -406,7 +363,7 @@ class Procurement:
         )
         market.book.sign(contract)
         market.signed_this_month.append(contract)
-        self._capacity.pop(cloud.name, None)
+        self.alternatives.forget(cloud.name)
         headline = contract.remaining_usd(start)
         prepaid = terms.prepaid_share * headline
         affordable = 0.25 * max(0.0, lab.cash_usd)
@@ -428,7 +385,7 @@ class Procurement:
             f"(${headline / 1e9:,.2f}B, take-or-pay {terms.take_or_pay_share:.0%})",
             contract_id=contract.contract_id,
             workload=request.workload,
-            chip=best.maker,
+            chip=best.offer.maker,
             h100e=best.h100e,
             price_usd=package.price,
             term_months=terms.term_months,

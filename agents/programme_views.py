@@ -142,7 +142,7 @@ class Assessment:
             held = lab.committed_h100e("inference", self.market.month + months)
             used.append(max(0.0, min(1.0, (expected_need_h100e(lab, months) - held) / batch)))
         return LabView(
-            self.procurement.alternative_usd(self.economy, lab, "inference"),
+            self.procurement.alternative_usd(lab, "inference"),
             max(0.05, worth),
             sum(used) / len(used),
             spec.engineering_cost_usd / batch,

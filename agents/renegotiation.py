@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from ..market.contracts import ComputeContract
 from ..market.negotiation import Outcome, Stance, Talk
+from .alternatives import Alternatives
 from .amending import (
     EXTENSION_MONTHS,
     PRICE,
@@ -35,7 +36,6 @@ from .grievances import (
 )
 from .lab import Lab
 from .leaving import terminate
-from .outside import Outside
 
 _ASK_AGAIN_MONTHS = 3  # after a refusal
 _RELIEF_MONTHS = 12  # from one relief to the next
@@ -71,7 +71,7 @@ class Renegotiations:
         known = self.covered.get((lab, workload), 1.0)
         self.covered[lab, workload] = known + _MEMORY * (share - known)
 
-    def review(self, economy: Economy, lab: Lab, outside: Outside) -> list[Freed]:
+    def review(self, economy: Economy, lab: Lab, outside: Alternatives) -> list[Freed]:
         """A month of a lab's talks on its contracts in force, and of leaving them."""
         market = economy.market
         freed: list[Freed] = []
@@ -96,7 +96,7 @@ class Renegotiations:
     # -- triggers -----------------------------------------------------------------------------
 
     def _look_at(
-        self, economy: Economy, lab: Lab, contract: ComputeContract, outside: Outside,
+        self, economy: Economy, lab: Lab, contract: ComputeContract, outside: Alternatives,
         freed: list[Freed],
     ) -> None:  # fmt: skip
         """Whether a contract gives cause to leave or to talk this month."""
@@ -123,7 +123,7 @@ class Renegotiations:
             self._leave_for_price(economy, lab, contract, outside, freed)
 
     def _ask_for_waiver(
-        self, economy: Economy, lab: Lab, live: list[ComputeContract], outside: Outside,
+        self, economy: Economy, lab: Lab, live: list[ComputeContract], outside: Alternatives,
         freed: list[Freed],
     ) -> None:  # fmt: skip
         """Ask for the end of exclusivity, unless it soon ends by itself."""
@@ -143,7 +143,7 @@ class Renegotiations:
                 self._open(economy, key, WAIVER, contract, outside, freed)
 
     def _ask_for_relief(
-        self, economy: Economy, lab: Lab, live: list[ComputeContract], outside: Outside,
+        self, economy: Economy, lab: Lab, live: list[ComputeContract], outside: Alternatives,
         freed: list[Freed],
     ) -> None:  # fmt: skip
         """Ask each cloud to ask less of a lab in distress."""
@@ -160,7 +160,7 @@ class Renegotiations:
     # -- talks --------------------------------------------------------------------------------
 
     def _views(
-        self, economy: Economy, topic: str, contract: ComputeContract, outside: Outside
+        self, economy: Economy, topic: str, contract: ComputeContract, outside: Alternatives
     ) -> tuple[Stance, Stance] | None:
         """Both sides' stances on a topic today; None where there is no cause (any more)."""
         lab, cloud = economy.labs[contract.lab], economy.clouds[contract.cloud]
@@ -175,7 +175,7 @@ class Renegotiations:
 
     def _open(
         self, economy: Economy, key: str, topic: str, contract: ComputeContract,
-        outside: Outside, freed: list[Freed],
+        outside: Alternatives, freed: list[Freed],
     ) -> None:  # fmt: skip
         """Sit down; the first rounds are played at once."""
         views = self._views(economy, topic, contract, outside)
@@ -191,7 +191,7 @@ class Renegotiations:
         self.talks[key] = amendment
         self._play(economy, key, amendment, outside, freed)
 
-    def _go_on(self, economy: Economy, key: str, outside: Outside, freed: list[Freed]) -> None:
+    def _go_on(self, economy: Economy, key: str, outside: Alternatives, freed: list[Freed]) -> None:
         """Another month of talks, with a new look at what each would do else."""
         amendment = self.talks[key]
         views = None
@@ -204,7 +204,7 @@ class Renegotiations:
         self._play(economy, key, amendment, outside, freed)
 
     def _play(
-        self, economy: Economy, key: str, amendment: Amendment, outside: Outside,
+        self, economy: Economy, key: str, amendment: Amendment, outside: Alternatives,
         freed: list[Freed],
     ) -> None:  # fmt: skip
         """A month's rounds, and what they come to."""
@@ -238,7 +238,7 @@ class Renegotiations:
     # -- leaving ------------------------------------------------------------------------------
 
     def _leave_for_price(
-        self, economy: Economy, lab: Lab, contract: ComputeContract, outside: Outside,
+        self, economy: Economy, lab: Lab, contract: ComputeContract, outside: Alternatives,
         freed: list[Freed],
     ) -> None:  # fmt: skip
         """Leave for the fee where it still pays."""

@@ -37,7 +37,7 @@ def _row(economy: Economy, firm: Firm, month: int, date: str, total: int) -> tup
     letters = _with_letters(firm)
     capacity: tuple[float | None, ...] = (None,) * 5
     lab_part: tuple[Any, ...] = (None,) * 6
-    suppliers: tuple[Any, ...] = (None, None, None, None, None)
+    suppliers: tuple[Any, ...] = (None,) * 7
     backlog: int | None = None
     utilisation = None
     arr = 12 * revenue
@@ -57,7 +57,7 @@ def _row(economy: Economy, firm: Firm, month: int, date: str, total: int) -> tup
             firm.let["inference"] + firm.lent["inference"],
             firm.compute_per_unit if firm.alive else None,
         )
-        suppliers = _suppliers(firm)
+        suppliers = _suppliers(firm, economy.market.first_chipmaker)
         arr = round(firm.arr_usd) if firm.alive else 0
     elif isinstance(firm, Cloud):
         training = sum([f.training_h100e for f in firm.families.values()])
@@ -103,7 +103,7 @@ def _lab_mw(economy: Economy, lab: Lab) -> float:
     return mw * (1 + rented / total) if total > 0 else rented * 1.6e-3
 
 
-def _suppliers(lab: Lab) -> tuple[Any, ...]:
+def _suppliers(lab: Lab, first_chipmaker: str) -> tuple[Any, ...]:
     shares = lab.supplied["overall"] if lab.alive else {}
     total = sum(shares.values())
     main = lab.main_supplier
@@ -113,7 +113,15 @@ def _suppliers(lab: Lab) -> tuple[Any, ...]:
         main.get("inference"),
         shares.get(main.get("overall", ""), 0.0) / total if total > 0 else None,
         len(shares),
+        _share(lab.supplied.get("training chips", {}), first_chipmaker),
+        _share(lab.supplied.get("inference chips", {}), first_chipmaker),
     )
+
+
+def _share(parts: dict[str, float], name: str) -> float | None:
+    """What one has of a whole; None of nothing."""
+    total = sum(parts.values())
+    return parts.get(name, 0.0) / total if total > 0 else None
 
 
 def month_row(economy: Economy, units: dict[str, float]) -> tuple[Any, ...]:

@@ -176,17 +176,21 @@ def reletting_price(cloud: Cloud, quote: float) -> float:
     return _RELETTING * fullness(cloud) * quote
 
 
-def seller_stance(menu: Menu, cloud: Cloud, lab: Lab, view: PricingView) -> Stance:
+def seller_stance(
+    menu: Menu, cloud: Cloud, lab: Lab, view: PricingView, *, to_order: bool = False
+) -> Stance:
     """The cloud's view: price against cost and against letting the capacity to others.
 
     A buyer that may fail pays for the expected loss (its rating is public) and for what is left
     stranded.
+
+    to_order: chips that are bought for this lab alone, so nobody else could have them
     """
-    market = cloud.market
-    empty = 1 - fullness(cloud)
+    full = 0.0 if to_order else fullness(cloud)
+    empty = 1 - full
     quote = cloud.pricing_rule.quote(view)
-    relet = reletting_price(cloud, quote)
-    cost = OWN_COST_SHARE * market.user_cost
+    relet = _RELETTING * full * quote
+    cost = OWN_COST_SHARE * view.user_cost
     slopes, covers = menu.seller_terms(cost_of_capital(cloud), lab.credit_rating)
     running = cloud.running_cost_usd / (cloud.h100e * HOURS_PER_MONTH) if cloud.h100e > 0 else 0.0
     intercepts = []

@@ -14,6 +14,7 @@ _LASTING_TIE = 0.7  # to the main supplier, between contracts too
 _WAIVED_MONTHS = 12  # in which a move counts as the end of exclusivity: it takes that long to sign
 _ENDED_MONTHS = 6
 _MAJORITY = ("overall", *WORKLOADS)
+_CHIPS = {workload: f"{workload} chips" for workload in WORKLOADS}
 
 
 def follow_suppliers(economy: Economy) -> None:
@@ -25,9 +26,12 @@ def follow_suppliers(economy: Economy) -> None:
 
 
 def supplier_shares(economy: Economy, lab: Lab) -> dict[str, dict[str, float]]:
-    """H100e delivered under contract by group of the cloud, overall and by workload; by maker."""
+    """H100e delivered under contract by group of the cloud, and by maker of the chips.
+
+    Both overall ("overall", "chip") and by workload ("training", "training chips").
+    """
     shares: dict[str, dict[str, float]] = {
-        what: defaultdict(float) for what in (*_MAJORITY, "chip")
+        what: defaultdict(float) for what in (*_MAJORITY, "chip", *_CHIPS.values())
     }
     for contract in economy.market.book.by_lab.get(lab.name, ()):
         h100e = contract.delivered_h100e
@@ -36,18 +40,21 @@ def supplier_shares(economy: Economy, lab: Lab) -> dict[str, dict[str, float]]:
             shares["overall"][group] += h100e
             shares[contract.workload][group] += h100e
             shares["chip"][contract.maker] += h100e
+            shares[_CHIPS[contract.workload]][contract.maker] += h100e
     return shares
 
 
-def attachment(economy: Economy, lab: Lab) -> dict[str, float]:
-    """Shares of the lab's contracted capacity by group: software and data sit with suppliers."""
+def attachment(economy: Economy, lab: Lab, workload: str) -> dict[str, float]:
+    """Shares of the lab's contracted capacity by group: data and people sit with suppliers."""
     held: dict[str, float] = {}
     for contract in economy.market.book.by_lab.get(lab.name, ()):
+        if contract.workload != workload:
+            continue
         group = economy.clouds[contract.cloud].group
         held[group] = held.get(group, 0.0) + contract.delivered_h100e
     total = sum(held.values())
     ties = {g: h / total for g, h in held.items()} if total > 0 else {}
-    main = lab.main_supplier.get("overall")
+    main = lab.main_supplier.get(workload)
     if main is not None:  # what is built for a supplier outlasts a contract
         ties[main] = max(_LASTING_TIE, ties.get(main, 0.0))
     return ties

@@ -14,6 +14,7 @@ from ..market.columns import Columns
 from ..market.recorder import ARROW
 from .firm_finance import FINANCE_COLUMNS, FINANCE_SERIES, finance_columns
 from .tables import AnyTables, columns, events_of
+from .workload_shares import SHARE_SERIES, first_chipmaker_shares
 
 if TYPE_CHECKING:
     from ..scenario import Scenario
@@ -42,8 +43,11 @@ FIRM_COLUMNS: Final[Columns] = (  # of `firm_outcomes`, with their kinds
     ("final_arr_usd", "float"),
     ("cumulative_burn_usd", "float"),
     *FINANCE_COLUMNS,
+    ("first_chipmaker_training_share", "float"),
+    ("first_chipmaker_inference_share", "float"),
 )
-_SERIES: Final = ("arr_usd", "cash_usd", "runway_months", "arrears_usd", "main_supplier")
+_OWN: Final = ("arr_usd", "cash_usd", "runway_months", "arrears_usd", "main_supplier")
+_SERIES: Final = (*_OWN, "burn_usd", *FINANCE_SERIES, *SHARE_SERIES)  # of `firms`
 
 
 def firm_outcomes(tables: AnyTables, scenario: Scenario) -> pd.DataFrame:
@@ -73,9 +77,7 @@ def firm_table(tables: AnyTables, scenario: Scenario) -> pa.Table:
         "firm": names,
         "role": [role for _, role in listed],
         "kind": [getattr(firm, "kind", "") for firm, _ in listed],
-        **_from_firms(
-            columns(tables, "firms", "firm", "month", *_SERIES, "burn_usd", *FINANCE_SERIES), names
-        ),
+        **_from_firms(columns(tables, "firms", "firm", "month", *_SERIES), names),
         **_from_events(columns(tables, "events", "kind", "firm", "month", "amount_usd"), names),
         "switches": _per_firm(names, switched),
         "funds_raised_usd": _raised(flows, names),
@@ -119,7 +121,7 @@ def _from_firms(rows: pa.Table, names: list[str]) -> dict[str, npt.NDArray[Any]]
     if not (np.diff(np.asarray(rows["month"])) >= 0).all():
         rows = rows.sort_by("month")
     at, rows = _placed(names, rows, "firm")
-    month, *series = (np.asarray(rows[name]) for name in ("month", *_SERIES))
+    month, *series = (np.asarray(rows[name]) for name in ("month", *_OWN))
     arr, cash, runway, arrears, supplier = series
     final_arr, lowest_cash = np.full(size, np.nan), np.full(size, np.inf)
     final_arr[at] = arr  # the last row of a firm wins
@@ -139,6 +141,7 @@ def _from_firms(rows: pa.Table, names: list[str]) -> dict[str, npt.NDArray[Any]]
         "final_arr_usd": final_arr,
         "cumulative_burn_usd": np.bincount(at, np.asarray(rows["burn_usd"]), size),
         **finance_columns(size, at, rows),
+        **first_chipmaker_shares(rows, at, size),
     }
 
 

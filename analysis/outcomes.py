@@ -19,6 +19,7 @@ from . import (  # noqa: F401 (each enters its outcomes)
     finance_outcomes,
     letter_outcomes,
     programme_outcomes,
+    workload_outcomes,
 )
 from .firm_outcomes import FIRM_COLUMNS, SWITCH_COLUMNS, Flags, Floats, firm_outcomes, switches
 from .played import OUTCOMES, Better, Outcome, Played, Value, mean, outcome

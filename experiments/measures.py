@@ -57,6 +57,12 @@ FIRM_MEASURES: Final[Mapping[str, Measure]] = {
         "H100e-hours per unit", "lower", _column("final_compute_per_unit")
     ),
     "sublet_h100e_hours": Measure("H100e-hours", None, _column("sublet_h100e_hours")),
+    "first_chipmaker_training_share": Measure(
+        "share", None, _column("first_chipmaker_training_share")
+    ),
+    "first_chipmaker_inference_share": Measure(
+        "share", None, _column("first_chipmaker_inference_share")
+    ),
 }
 
 

@@ -20,6 +20,10 @@ class Mix(NamedTuple):
     training_per_h100e: float
     inference_per_h100e: float
 
+    def per_h100e(self, workload: str) -> float:
+        """H100e of one workload in a blended H100e."""
+        return self.training_per_h100e if workload == "training" else self.inference_per_h100e
+
 
 class Catalogue:
     """Generations by maker in order of launch, and the launch month of each."""

@@ -112,6 +112,7 @@ FIRMS: Final[Columns] = (
     *_of("str", "main_supplier", "main_supplier_training", "main_supplier_inference"),
     *_of("float", "main_supplier_share"),
     *_of("int", "suppliers"),
+    *_of("float", "first_chipmaker_training_share", "first_chipmaker_inference_share"),
     *_of("int", "backlog_usd", "arrears_usd"),
     *_of("float", "utilisation"),
     *_of("float", "vendor_financed_share"),

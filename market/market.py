@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from functools import partial
-from math import exp, log
+from math import exp, inf, log
 from typing import Any, Final
 
 from ..scenarios.schema import Intervention, Scenario
@@ -57,7 +57,11 @@ class Market:
         self.mixes: dict[str, Mix] = {}
         self.opening_chip_price: dict[str, float] = {}  # $/H100e by maker, when first on offer
         self.entrants: dict[str, float] = {}  # makers that entered: share of what shipped last
+        # the one with most packaging capacity at the start
+        makers = sorted((-m.packaging_slots_per_month, m.name) for m in rules.chipmakers)
+        self.first_chipmaker = makers[0][1] if makers else ""
         self.user_cost = 0.0  # $/H100e-hour of the cheapest generation on offer to anyone
+        self.chip_cost: dict[str, float] = {}  # $ per blended H100e-hour on what a maker ships
         self.training_split = rules.world.renters.training_share  # of rentable capacity
         self.utilisation = 1.0
         self.mean_premium = 1.0  # of clouds' quotes, weighted by what they rent out
@@ -142,20 +146,22 @@ class Market:
         # a new dict, never one changed in place: what is derived of it can tell that it is stale
         self.mixes = {maker: mix for maker, mix in mixes.items() if mix is not None}
         self._note_first_prices()
-        versatile = {
-            maker: mix
+        costs = self.chip_cost = {m: self._user_cost(mix) for m, mix in self.mixes.items()}
+        versatile = [
+            maker
             for maker, mix in self.mixes.items()
             if mix.training_per_h100e > 0 and not mix.shares[-1][0].sold_to
-        } or self.mixes
-        costs = {maker: self._user_cost(mix) for maker, mix in versatile.items()}
-        known = [cost for maker, cost in costs.items() if maker not in self.entrants]
-        if costs:
-            self.user_cost = least = min(known or costs.values())
+        ] or list(self.mixes)
+        known = [costs[maker] for maker in versatile if maker not in self.entrants]
+        if versatile:
+            self.user_cost = least = min(known or [costs[maker] for maker in versatile])
             # of a newcomer's chips nobody can have more than it ships
             for maker, share in self.entrants.items():
-                self.user_cost -= share * max(0.0, least - costs.get(maker, least))
+                if maker in versatile:
+                    self.user_cost -= share * max(0.0, least - costs[maker])
 
     def _user_cost(self, mix: Mix) -> float:
+        """What an hour of a blended H100e on a maker's current chips costs, US dollars."""
         return user_cost_usd_per_h100e_hour(
             self.rules,
             mix.price_usd_per_h100e,
@@ -163,6 +169,17 @@ class Market:
             self.rules.world.building.required_return_hyperscaler,
             self.world.power_price_usd_per_mwh,
         )
+
+    def workload_cost(self, maker: str, workload: str) -> float:
+        """User cost of an H100e-hour of one workload on a maker's current chips, US dollars.
+
+        Infinite on chips that cannot do it, and where the maker ships nothing.
+        """
+        mix = self.mixes.get(maker)
+        if mix is None:
+            return inf
+        done = mix.per_h100e(workload)
+        return self.chip_cost[maker] / done if done > 0 else inf
 
     def _note_first_prices(self) -> None:
         """Prices from which preferences for a maker and direct demand for its chips count.

@@ -308,6 +308,10 @@ def _interventions(scenario: Scenario) -> Iterator[Problem]:
             yield from _unknown(f"{here}.firm", event.firm, what, known)
         if event.rival is not None:
             yield from _unknown(f"{here}.rival", event.rival, "a lab", labs)
+        if event.investor is not None:
+            yield from _unknown(f"{here}.investor", event.investor, "a firm", firms)
+            if event.investor == event.firm:
+                yield Problem(f"{here}.investor", f'"{event.firm}"', "another firm than its own")
 
 
 def check(scenario: Scenario, source: str) -> Scenario:

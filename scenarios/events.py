@@ -6,13 +6,13 @@ from typing import Annotated, Final, Literal, Self
 
 from pydantic import Field, model_validator
 
-from .fields import Month, Name, Section, Strategy
+from .fields import Month, Name, Section, Strategy, Usd
 from .letters import Letter, Purchase, Round
 
 Kind = Literal[
     "set", "scale", "sentiment_shock", "demand_shock", "supply_cut", "cost_shock", "kill",
     "keep_alive", "declare_agi", "governance_shock", "liability", "hire_finance_office",
-    "open_talks",
+    "open_talks", "take_stake",
 ]  # fmt: skip
 _HIRING: Final = "hire_finance_office"
 OF_LABS: Final = ("declare_agi", "governance_shock", "liability", _HIRING)  # their firm is a lab
@@ -27,10 +27,12 @@ class Intervention(Section):
     kind: Kind
     path: str | None = None  # for set and scale
     value: float | int | bool | str | None = None
-    # for kill, keep_alive, what strikes a lab, hire_finance_office, and supply_cut of one maker
+    # for kill, keep_alive, what strikes a lab, hire_finance_office, take_stake, supply_cut of one
     firm: Name | None = None
     rival: Name | None = None  # hire_finance_office: the lab that loses its own to the hirer
     office: Strategy | None = None  # hire_finance_office: what it does; None: with its defaults
+    investor: Name | None = None  # take_stake: who gets new shares, `value` of the firm
+    amount_usd: Usd = 0.0  # take_stake: what it pays the firm for them
     months: Annotated[int, Field(ge=1)] | None = None  # how long it lasts; None: for good
     letter: Letter | None = None  # one of these three for open_talks
     round: Round | None = None
@@ -42,7 +44,7 @@ class Intervention(Section):
         terms = self.letter or self.round or self.purchase
         if terms is not None:
             return terms.parties
-        return tuple([name for name in (self.firm, self.rival) if name is not None])
+        return tuple([name for name in (self.firm, self.rival, self.investor) if name is not None])
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
@@ -60,7 +62,11 @@ class Intervention(Section):
             raise ValueError("an intervention of kind 'governance_shock' needs a value of 0 to 1")
         if self.kind == "liability" and not 0 < float(self.value or 0) <= 1e16:
             raise ValueError("an intervention of kind 'liability' needs US dollars as value")
-        if self.kind in ("kill", "keep_alive", *OF_LABS) and self.firm is None:
+        share = float(self.value) if isinstance(self.value, int | float) else 0.0
+        if self.kind == "take_stake" and not (self.investor and number and 0 < share < 1):
+            raise ValueError("an intervention of kind 'take_stake' needs investor, and a share "
+                             "above 0 and below 1 as value")  # fmt: skip
+        if self.kind in ("kill", "keep_alive", "take_stake", *OF_LABS) and self.firm is None:
             raise ValueError(f"an intervention of kind '{self.kind}' needs firm")
         if self.kind != _HIRING and (self.rival is not None or self.office is not None):
             raise ValueError(f"kind '{self.kind}' with rival or office needs kind '{_HIRING}'")

@@ -13,7 +13,7 @@ from .fields import MONTH, OPENING, Section, Share, Strategy, Workload
 from .firms import Chip, Chipmaker, ChipPreference, ChipStock, Cloud, Firm, Investor, Lab
 from .letters import Backstop, Letter, Purchase, Round, Tranche, Warrant
 from .programmes import Host, Programme
-from .world import Bargaining, Credit, Funding, Renters, Run, Segment, World
+from .world import Bargaining, Credit, Funding, Porting, Renters, Run, Segment, World
 
 __all__ = [
     "MONTH",
@@ -36,6 +36,7 @@ __all__ = [
     "Lab",
     "Letter",
     "Loan",
+    "Porting",
     "Programme",
     "Purchase",
     "Ramp",

@@ -5,6 +5,7 @@ Defaults come from a tested aggregate loop of this market, save those that docs/
 
 from __future__ import annotations
 
+from math import log2
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -182,6 +183,26 @@ class Bargaining(Section):
     price_review_months: Annotated[int, Field(ge=0, le=120)] = 0
     allow_waivers: bool = True  # exclusivity may be bought off
     allow_amendments: bool = True  # price and volume may be renegotiated
+    # of a chip supplier, held by a rival of the lab or by its main chip supplier, from which on
+    # talks end: twice the 5 % that US holders must disclose (Schedule 13D), assumption
+    conflicting_stake_share: Share = 0.10
+
+
+class Porting(Section):
+    """What a lab spends to run a workload on another maker's chips (docs/model.md, "Porting")."""
+
+    training_months: Multiple = 6.0  # of double running, calibration 7: 3-6; kernels, parallelism
+    inference_months: Multiple = 3.0  # the same: 3-6; a trained model moves more easily
+    use_months: Annotated[float, Field(ge=1, le=600)] = 36.0  # over which they are written off
+    progress_ratio: Annotated[float, Field(gt=0, le=1)] = 0.8  # cost left after each doubling of
+    # experience: the 80 % curve of Wright (1936)
+    pilot_months: Positive = 0.1  # at full scale, from which on experience tells; assumption
+    forgetting_per_month: Share = 0.04  # Benkard (2000): experience keeps 96 % a month
+
+    @property
+    def learning_exponent(self) -> float:
+        """Power of cumulative experience with which the cost goes."""
+        return log2(self.progress_ratio)
 
 
 class Power(Section):
@@ -267,6 +288,7 @@ class World(Section):
     sentiment: Sentiment = Sentiment()
     credit: Credit = Credit()
     bargaining: Bargaining = Bargaining()
+    porting: Porting = Porting()
     power: Power = Power()
     building: Building = Building()
     supply: Supply = Supply()

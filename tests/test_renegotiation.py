@@ -17,9 +17,8 @@ from scipy import stats
 
 from computemarket import ComputeMarket, load_scenario
 from computemarket.agents import amending
-from computemarket.agents.first_refusal import answer, holder_of_right, offer
+from computemarket.agents.first_refusal import answer, holder_of_right, put_before
 from computemarket.agents.interests import interest_usd
-from computemarket.agents.outside import Outside
 from computemarket.agents.renegotiation import Renegotiations
 from computemarket.agents.stances import Menu, seller_stance
 from computemarket.agents.strategies.negotiation import Boulware, Linear
@@ -327,8 +326,7 @@ class World:
 
     def review(self, months: int = 1) -> None:
         """Let the lab look at its contracts, as in so many months without change."""
-        found = self.model.procurement
-        outside = Outside(found._quotes, found._available, found._spot_depth)
+        outside = self.model.procurement.alternatives
         for _ in range(months):
             self.talks.review(self.economy, self.lab, outside)
 
@@ -456,7 +454,7 @@ class TestFirstRefusal:
         ):
             right = holder_of_right(world.economy, "Aurora", "training", "Delta")
             assert right is world.contract
-            pending = offer(world.economy, right, "Delta", Package(price, 0), 5e4, 3)
+            pending = put_before(world.economy, right, "Delta", Package(price, 0), 5e4, 3)
             assert pending.letter.status is DealStatus.LETTER_OF_INTENT
             assert answer(world.economy, pending, stance, able) is matches
             assert pending.letter.status is (DealStatus.LAPSED if matches else DealStatus.SIGNED)
