@@ -27,6 +27,7 @@ from .amending import (
 from .economy import Economy
 from .grievances import (
     LEAST_MONTHS,
+    WORTH_LEAVING,
     in_relief,
     leaving_pays,
     leaving_unserved_pays,
@@ -86,6 +87,9 @@ class Renegotiations:
                 self._ask_for_relief(economy, lab, live, outside, freed)
             return freed
         for contract in live:
+            firm = contract.termination_fee_share >= WORTH_LEAVING
+            if firm and not contract.short_months and not contract.price_review_months:
+                continue  # as most are
             self._look_at(economy, lab, contract, outside, freed)
             if any(f.left for f in freed):
                 break  # one move a month
@@ -128,8 +132,8 @@ class Renegotiations:
     ) -> None:  # fmt: skip
         """Ask for the end of exclusivity, unless it soon ends by itself."""
         bound: dict[str, ComputeContract] = {}
-        for contract in live:
-            if contract.exclusive and contract.ended is None:
+        for contract in [c for c in live if c.exclusive]:
+            if contract.ended is None:
                 last = bound.get(contract.cloud)
                 if last is None or contract.end > last.end:
                     bound[contract.cloud] = contract
