@@ -52,6 +52,7 @@ def firms_of(runs: pd.DataFrame, **columns: list[Any]) -> pd.DataFrame:
     usual = {"took_part": True, "switches": 0, "rounds_closed": 0, "rounds_failed": 0}
     usual |= {"out_of_cash_month": NAN, "first_runway_below_one_month": NAN, "default_month": NAN}
     usual |= {"funds_raised_usd": 0, "minimum_cash_usd": 1.0, "final_arr_usd": 1.0}
+    usual |= {"first_chipmaker_training_share": 0.5, "first_chipmaker_inference_share": 0.5}
     return table.assign(**usual).assign(**columns)
 
 
