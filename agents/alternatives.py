@@ -25,7 +25,8 @@ class Alternatives:
     def __init__(self) -> None:
         """Nothing seen yet."""
         self._clouds: list[Cloud] = []
-        self._capacity: dict[str, dict[str, float]] = {}  # MW free ahead, by cloud and family
+        # H100e free ahead by cloud, workload and family
+        self._capacity: dict[str, dict[str, dict[str, float]]] = {}
         self.spot_depth: dict[str, float] = {}  # H100e sold on spot last month
         self._offers: dict[str, list[Offer]] = {}  # by workload, cheapest first
 
@@ -51,11 +52,16 @@ class Alternatives:
 
     def available(self, offer: Offer, workload: str) -> float:
         """Uncommitted capacity of the chips ahead, H100e of the workload."""
-        cloud = offer.cloud
-        free = self._capacity.get(cloud.name)
-        if free is None:
-            free = self._capacity[cloud.name] = future_mw(cloud)
-        return free[offer.maker] * cloud.families[offer.maker].per_mw[workload]
+        free = self._capacity.get(offer.cloud.name) or self._look_up(offer.cloud)
+        return free[workload][offer.maker]
+
+    def _look_up(self, cloud: Cloud) -> dict[str, dict[str, float]]:
+        free, families = future_mw(cloud), cloud.families
+        found = self._capacity[cloud.name] = {
+            workload: {maker: mw * families[maker].per_mw[workload] for maker, mw in free.items()}
+            for workload in WORKLOADS
+        }
+        return found
 
     def elsewhere(self, lab: Lab, workload: str) -> list[tuple[float, Cloud | None]]:
         """What the lab could do instead, $/H100e-hour: spot, serving less, or a rival's offer.

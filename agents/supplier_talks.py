@@ -28,7 +28,7 @@ _SPECIALIST = 0.5  # of its inference that a chip's training is at most, to be o
 _LOOK_MONTHS = 3  # between looks for specialists
 _PAUSE_MONTHS = 12  # from the end of talks to the next with the same maker
 _VOLUME = 0.1  # of a lab's inference: 750 MW beside plans of several GW [S24,S40]
-_SMALLEST_H100E = 1000.0  # a row of racks: who needs less takes what clouds have, assumption
+_SMALLEST_MW = 2.0  # rows of racks: who needs less takes what clouds have, assumption
 _ENOUGH = 0.5  # of the volume that must come in time
 _CLOUD_MARGIN = 1.25  # of price over user cost that a lab expects, as of `cost_plus`
 
@@ -92,13 +92,17 @@ class SupplierTalks:
         """Open talks with the maker whose chips save most, if they save more than porting costs."""
         market = economy.market
         volume = _VOLUME * lab.target["inference"]
-        if lab.frozen or volume < _SMALLEST_H100E or lab.exclusive_cloud("inference"):
+        if lab.frozen or lab.exclusive_cloud("inference"):
             return
         price, present = _present_inference(lab)
         limit = price * (1 + present)
         best: tuple[float, str, Chipmaker, Cloud] | None = None
         for maker, cloud in specialists:
             if self.paused.get((lab.name, maker.name), -1) > market.month:
+                continue
+            mix = market.mixes[maker.name]
+            kw_per_h100e = mix.kw_per_h100e / mix.inference_per_h100e
+            if volume * kw_per_h100e < 1000 * _SMALLEST_MW:
                 continue
             cost = _CLOUD_MARGIN * market.workload_cost(maker.name, "inference")
             cost *= 1 + lab.porting_share("inference", maker.name)

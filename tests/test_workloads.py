@@ -167,9 +167,8 @@ class TestChoice:
         tpu.inference_h100e = scale * tpu.training_h100e * per_mw["inference"] / per_mw["training"]
         tpu.per_mw["inference"] = tpu.inference_h100e / tpu.mw
         model.procurement._look_around(model.economy)
-        model.procurement.alternatives._capacity["Google Cloud"] = dict.fromkeys(
-            cloud.families, 1e4
-        )
+        plenty = dict.fromkeys(cloud.families, 1e6)
+        model.procurement.alternatives._capacity["Google Cloud"] = dict.fromkeys(WORKLOADS, plenty)
         lab._porting.clear()
         found = model.procurement._candidates(model.economy, lab, workload, 1000.0)
         return next(offer.maker for offer, _ in found if offer.cloud is cloud)
