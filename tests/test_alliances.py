@@ -449,7 +449,7 @@ def interval(outcome: str, change: str, months: int) -> tuple[float, float]:
 
 
 def test_a_governance_shock_lowers_the_follow_on():
-    assert interval("follow_on_after_shock_usd", "no shock", 12)[0] > 0
+    assert interval("follow_on_after_shock_usd", "no shock", 24)[0] > 0
 
 
 def test_a_higher_hazard_makes_the_partner_hedge_earlier():

@@ -28,9 +28,13 @@ def model(request: pytest.FixtureRequest) -> ComputeMarket:
 
 @pytest.fixture
 def talks(model: ComputeMarket) -> pd.DataFrame:
-    """Compute contracts and refused talks; those in force at the start were not negotiated."""
+    """Compute contracts and refused talks; those in force at the start were not negotiated.
+
+    Capacity on chips made to order is talked over with their maker: tests/test_workloads.py.
+    """
     contracts = model.contracts
-    return contracts[(contracts.kind == "compute") & (contracts.month_opened >= 0)]
+    to_order = contracts.month_start > contracts.month_signed + 1
+    return contracts[(contracts.kind == "compute") & (contracts.month_opened >= 0) & ~to_order]
 
 
 @pytest.fixture
