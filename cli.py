@@ -131,13 +131,19 @@ def sweep(
     from .analysis.ensemble import save_ensemble_tables
     from .analysis.ensemble_plots import save_ensemble_figures
     from .analysis.ensemble_summary import ensemble_summary
+    from .analysis.paired import comparison_table
     from .experiments.store import writing
+    from .experiments.whatif import save, variants_compared
 
-    frames, start = folder.frames, folder.manifest["start"]
+    frames, start, compared = folder.frames, folder.manifest["start"], variants_compared(folder)
     if not quiet:
         _print(ensemble_summary(frames, start))
+        if len(compared):
+            _print([comparison_table(compared)])
     with writing(out):
         save_ensemble_tables(frames, out / "tables")
+        if len(compared):
+            save(compared, out)
         drawn = [] if no_plots else save_ensemble_figures(frames, out / "figures", start)
     if not quiet:
         typer.echo(f"{'Runs, tables and figures' if drawn else 'Runs and tables'} in {out}")
@@ -197,7 +203,7 @@ def compare(
             for line in compared.shortfalls:
                 typer.echo(f"Not reached: {line}")
         if out is not None:
-            save(compared, out)
+            save(compared.table, out)
             if not quiet:
                 typer.echo(f"Runs, comparison.csv and comparison.png in {out}")
         _leave_if_failed(compared.folder)

@@ -27,11 +27,10 @@ from ..analysis.report import Page, html, page_figures, page_tables
 from ..analysis.run_report import run_page
 from ..analysis.survival import survival, survival_curves
 from ..analysis.tables import OutputError, read_manifest, read_run, records
-from ..analysis.wording import BASE, listed, percent
+from ..analysis.wording import listed, percent
 from ..scenario import load_scenario
-from .compare import compare
 from .store import StudyFolder, write_file
-from .whatif import HEADLINES
+from .whatif import variants_compared
 
 FILE: Final = "report.html"
 CAPTIONS: Final[Mapping[str, str]] = {
@@ -85,7 +84,7 @@ def _study_page(folder: StudyFolder) -> Page:
     start = manifest["start"]
     scenario = listed(dict.fromkeys(folder.runs["scenario"]))
     title = study.title or f"A study of {scenario}"
-    compared = _compared(folder)
+    compared = variants_compared(folder)
     figures = ensemble_figures(frames, start)
     firms = frame_of(frames, "firm_outcomes")
     if not (firms.empty or over_a_design(folder.runs)):
@@ -115,15 +114,6 @@ def _study_page(folder: StudyFolder) -> Page:
         },
         "computemarket sweep study.toml --out DIR",
     )
-
-
-def _compared(folder: StudyFolder) -> pd.DataFrame:
-    """Each variant against the base, where the study has any."""
-    known = [name for name in HEADLINES if name in folder.runs.columns]
-    asked = list(folder.study.outcomes or known)
-    if not folder.study.variants or BASE not in set(folder.runs["variant"]):
-        return pd.DataFrame()
-    return compare(folder.runs, BASE, asked, firm_outcomes=folder.firm_outcomes)
 
 
 def _counted(runs: pd.DataFrame) -> str:

@@ -144,7 +144,19 @@ def comparison_study(
     return branched(validated(Study, data, "compare"), from_month)
 
 
-def save(comparison: Comparison, folder: str | os.PathLike[str]) -> None:
+def variants_compared(folder: StudyFolder) -> pd.DataFrame:
+    """The table of `compare` for all variants of a study, on the outcomes that it names.
+
+    Empty without variants, and over a design: there runs differ in more than the variant.
+    """
+    study, runs = folder.study, folder.runs
+    if not study.variants or study.factors or BASE not in set(runs["variant"]):
+        return pd.DataFrame()
+    known = [name for name in HEADLINES if name in runs.columns]
+    return _compared(study, folder, runs, list(study.outcomes or known), None)
+
+
+def save(comparison: pd.DataFrame, folder: str | os.PathLike[str]) -> None:
     """Write the table as `comparison.csv` and its figure as `comparison.png`.
 
     Raises:
@@ -155,8 +167,8 @@ def save(comparison: Comparison, folder: str | os.PathLike[str]) -> None:
 
     target = Path(folder)
     with writing(target):
-        comparison.table.to_csv(target / "comparison.csv", index=False)
-        write_png(comparison_figure(comparison.table), target / "comparison.png")
+        comparison.to_csv(target / "comparison.csv", index=False)
+        write_png(comparison_figure(comparison), target / "comparison.png")
 
 
 def _split(text: str) -> list[str]:

@@ -149,6 +149,22 @@ def test_a_month_from_the_command_line_is_kept_with_the_study(
     assert str(StudyFolder(tmp_path / "s").study.from_month) == month
 
 
+def test_a_study_with_variants_says_how_they_differ(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file, out = tmp_path / "study.toml", tmp_path / "s"
+    crash = Variant(name="crash", set={"world.sentiment.shock": -2})
+    names = ("defaults", "Borealis.minimum_cash_usd")
+    study = small(replications=3, factors=(), variants=(crash,), outcomes=names)
+    file.write_text(study_toml(study), encoding="utf-8")
+    assert cli.call(["sweep", str(file), "--out", str(out), "--workers", "1", "--no-plots"]) == 0
+    assert "3 pairs of runs" in capsys.readouterr().out
+    table = pd.read_csv(out / "comparison.csv")
+    assert set(table["variant"]) == {"crash"}
+    assert set(table["outcome"]) == set(names)
+    assert (out / "comparison.png").stat().st_size > 1000
+
+
 # -- engines and resuming ---------------------------------------------------------------------
 
 
