@@ -16,6 +16,6 @@ def share_of_gains(economy: Economy, cloud: Cloud, lab: Lab) -> float:
 
 
 def interest_usd(economy: Economy, cloud: Cloud, lab: Lab) -> float:
-    """What the cloud loses beyond its contracts if the lab fails, US dollars: stake and alliance."""
+    """What the cloud loses beyond its contracts if the lab fails, USD: stake and alliance."""
     stake = lab.cap_table.ownership(cloud.name) * lab.valuation_usd
     return stake + alliance_value_usd(economy, cloud.name, lab.name)
