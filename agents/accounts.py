@@ -32,8 +32,13 @@ def account(economy: Economy) -> None:
         name, income = firm.name, ledger.income[firm.name]
         firm.revenue_usd = sum([usd for k, usd in income.items() if k in _REVENUE])
         expense = ledger.expense[name]
-        firm.cost_usd = sum([usd for k, usd in expense.items() if k not in _NOT_COST])
-        firm.cost_of_sales_usd = sum([usd for k, usd in expense.items() if k in _COST_OF_SALES])
+        cost = cost_of_sales = 0
+        for purpose, usd in expense.items():
+            if purpose not in _NOT_COST:
+                cost += usd
+                if purpose in _COST_OF_SALES:
+                    cost_of_sales += usd
+        firm.cost_usd, firm.cost_of_sales_usd = cost, cost_of_sales
         if isinstance(firm, Lab):
             # training is research: users are served by the rest
             firm.cost_of_sales_usd = round(firm.cost_of_sales_usd * firm.serving_share)

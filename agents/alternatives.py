@@ -45,10 +45,16 @@ class Alternatives:
 
     def on_offer(self, workload: str) -> list[Offer]:
         """What clouds ask of labs this month, family by family, cheapest first."""
-        if workload not in self._offers:
+        found = self._offers.get(workload)
+        if found is None:
             clouds = [c for c in self._clouds if not c.frozen]
-            self._offers[workload] = all_offers(clouds, workload)
-        return self._offers[workload]
+            found = self._offers[workload] = all_offers(clouds, workload)
+        return found
+
+    def least_quote(self, workload: str) -> float:
+        """The least that anybody asks: no offer, ported or not, costs less. Inf for none."""
+        offers = self.on_offer(workload)
+        return offers[0].quote if offers else inf
 
     def available(self, offer: Offer, workload: str) -> float:
         """Uncommitted capacity of the chips ahead, H100e of the workload."""
@@ -96,7 +102,8 @@ class Alternatives:
                 if cloud.name not in best or ported < best[cloud.name][0]:
                     best[cloud.name] = ported, cloud.name, cloud
                     if len(best) > 1:
-                        limit = sorted([cost for cost, *_ in best.values()])[1]
+                        costs = [rival[0] for rival in best.values()]
+                        limit = max(costs) if len(costs) == 2 else sorted(costs)[1]
         cheapest = sorted(best.values(), key=lambda rival: rival[:2])[:2]
         return [(RIVAL_MARGIN * ported, cloud) for ported, _, cloud in cheapest]
 

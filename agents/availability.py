@@ -37,7 +37,10 @@ def future_mw(cloud: Cloud) -> dict[str, float]:
     sold = dict.fromkeys(families, 0.0)
     for contract in market.book.of_cloud(cloud.name):
         family = families.get(contract.maker)
-        peak = contract.h100e_at(later) or contract.h100e_at(soon)
+        if contract.full_from <= later < contract.end:  # as most are
+            peak = contract.h100e
+        else:
+            peak = contract.h100e_at(later) or contract.h100e_at(soon)
         if family and peak > 0:
             density = family.per_mw[contract.workload]
             if density > 0:

@@ -125,7 +125,9 @@ def _committed_h100e(cloud: Cloud, month: int) -> float:
     for contract in cloud.market.book.of_cloud(cloud.name):
         if contract.end > month:
             chips = contract.maker, contract.workload
-            held[chips] = held.get(chips, 0.0) + contract.h100e_at(month)
+            full = contract.full_from <= month  # as most are
+            h100e = contract.h100e if full else contract.h100e_at(month)
+            held[chips] = held.get(chips, 0.0) + h100e
     total = 0.0
     for (maker, workload), h100e in held.items():
         family = cloud.families.get(maker)

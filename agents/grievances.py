@@ -50,12 +50,15 @@ def leaving_pays(lab: Lab, contract: ComputeContract, outside: Alternatives) -> 
     fee = fee_share * remaining
     if remaining <= 0 or fee >= 0.5 * lab.cash_usd:
         return None
+    workload, bearable = contract.workload, WORTH_LEAVING * remaining
+    least = outside.least_quote(workload)  # it mostly shows that there is no need to look further
+    if least * hours + fee + _moving_usd(lab, contract, least) >= bearable:
+        return None
     quote = outside.rival_quote(
-        lab, contract.cloud, contract.workload, _ENOUGH * contract.h100e, contract.maker, now=True
+        lab, contract.cloud, workload, _ENOUGH * contract.h100e, contract.maker, now=True
     )
-    if quote * hours + fee + _moving_usd(lab, contract, quote) < WORTH_LEAVING * remaining:
-        return round(fee)
-    return None
+    leaving = quote * hours + fee + _moving_usd(lab, contract, quote)
+    return round(fee) if leaving < bearable else None
 
 
 def leaving_unserved_pays(

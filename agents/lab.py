@@ -267,7 +267,10 @@ class Lab(Firm):
         held = dict.fromkeys(WORKLOADS, 0.0)
         cost = 0.0
         for contract in self.market.book.by_lab.get(self.name, ()):
-            h100e = contract.h100e_at(month)
+            if contract.full_from <= month < contract.end:  # as most are
+                h100e = contract.h100e
+            else:
+                h100e = contract.h100e_at(month)
             held[contract.workload] += h100e
             cost += h100e * contract.price_usd_per_h100e_hour
         return held, cost * HOURS_PER_MONTH

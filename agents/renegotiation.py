@@ -91,7 +91,7 @@ class Renegotiations:
             if firm and not contract.short_months and not contract.price_review_months:
                 continue  # as most are
             self._look_at(economy, lab, contract, outside, freed)
-            if any(f.left for f in freed):
+            if freed and any(f.left for f in freed):
                 break  # one move a month
         if rules.allow_waivers:
             self._ask_for_waiver(economy, lab, live, outside, freed)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import itemgetter
 from typing import Any
 
 from ..market.columns import CONTRACTS
@@ -290,8 +291,11 @@ def contract_columns(economy: Economy) -> list[list[Any]]:
         *map(_loan_row, book.loans),
         *map(_deal_row, book.deals),
     ]
-    rows.sort(key=lambda row: (row["month_opened"], row["kind"], row["contract_id"]))
-    return [[row.get(name) for row in rows] for name, _ in CONTRACTS]
+    rows.sort(key=itemgetter("month_opened", "kind", "contract_id"))
+    names = [name for name, _ in CONTRACTS]
+    values, blank = itemgetter(*names), dict.fromkeys(names)
+    columns = zip(*[values({**blank, **row}) for row in rows], strict=True)
+    return [*map(list, columns)] or [[] for _ in names]
 
 
 def _compute_row(c: ComputeContract) -> dict[str, Any]:

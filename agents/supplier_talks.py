@@ -94,9 +94,7 @@ class SupplierTalks:
         volume = _VOLUME * lab.target["inference"]
         if lab.frozen or lab.exclusive_cloud("inference"):
             return
-        price, present = _present_inference(lab)
-        limit = price * (1 + present)
-        best: tuple[float, str, Chipmaker, Cloud] | None = None
+        offers: list[tuple[float, str, Chipmaker, Cloud]] = []
         for maker, cloud in specialists:
             if self.paused.get((lab.name, maker.name), -1) > market.month:
                 continue
@@ -106,10 +104,13 @@ class SupplierTalks:
                 continue
             cost = _CLOUD_MARGIN * market.workload_cost(maker.name, "inference")
             cost *= 1 + lab.porting_share("inference", maker.name)
-            if cost < limit and (best is None or (cost, maker.name) < best[:2]):
-                best = cost, maker.name, maker, cloud
-        if best is not None:
-            self._open(economy, procurement, lab, best[2], best[3], volume)
+            offers.append((cost, maker.name, maker, cloud))
+        if not offers:
+            return
+        price, present = _present_inference(lab)
+        cost, _, maker, cloud = min(offers, key=lambda offer: offer[:2])
+        if cost < price * (1 + present):
+            self._open(economy, procurement, lab, maker, cloud, volume)
 
     def _open(
         self,

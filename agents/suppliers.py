@@ -33,14 +33,15 @@ def supplier_shares(economy: Economy, lab: Lab) -> dict[str, dict[str, float]]:
     shares: dict[str, dict[str, float]] = {
         what: defaultdict(float) for what in (*_MAJORITY, "chip", *_CHIPS.values())
     }
+    overall, chips, clouds = shares["overall"], shares["chip"], economy.clouds
     for contract in economy.market.book.by_lab.get(lab.name, ()):
         h100e = contract.delivered_h100e
         if h100e > 0:
-            group = economy.clouds[contract.cloud].group
-            shares["overall"][group] += h100e
-            shares[contract.workload][group] += h100e
-            shares["chip"][contract.maker] += h100e
-            shares[_CHIPS[contract.workload]][contract.maker] += h100e
+            group, workload, maker = clouds[contract.cloud].group, contract.workload, contract.maker
+            overall[group] += h100e
+            shares[workload][group] += h100e
+            chips[maker] += h100e
+            shares[_CHIPS[workload]][maker] += h100e
     return shares
 
 

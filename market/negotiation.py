@@ -311,11 +311,10 @@ def _proposal(prices: list[float], counterpart: Stance) -> Package | None:
 
 
 def _check(buyer: Stance, seller: Stance) -> None:
-    sizes = [
-        *map(len, (buyer.intercept_usd, buyer.slope_usd_per_price)),
-        *map(len, (seller.intercept_usd, seller.slope_usd_per_price)),
-    ]
-    if not sizes[0] == sizes[1] == sizes[2] == sizes[3] > 0:
+    worths, slopes = buyer.intercept_usd, buyer.slope_usd_per_price
+    values, rises = seller.intercept_usd, seller.slope_usd_per_price
+    if not len(worths) == len(slopes) == len(values) == len(rises) > 0:
+        sizes = [*map(len, (worths, slopes, values, rises))]
         raise ValueError(f"buyer and seller must value the same menu of terms, sizes {sizes}")
-    if max(buyer.slope_usd_per_price) >= 0.0 or min(seller.slope_usd_per_price) <= 0.0:
+    if max(slopes) >= 0.0 or min(rises) <= 0.0:
         raise ValueError("a higher price must cost the buyer and pay the seller")

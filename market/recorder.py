@@ -36,7 +36,10 @@ def as_json(value: Any) -> str:
     if kind is str:
         return encode_basestring_ascii(value)
     if kind is float and isfinite(value):
-        return repr(float(f"{value:.6g}"))
+        text = f"{value:.6g}"
+        if "e" in text:
+            return repr(float(text))
+        return text if "." in text else text + ".0"
     if kind is int:
         return repr(value)
     if kind is bool:
