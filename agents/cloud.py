@@ -43,7 +43,7 @@ class Family:
         self.training_h100e = training_h100e
         self.inference_h100e = inference_h100e
         self.h100e = 0.5 * (training_h100e + inference_h100e)
-        self.per_mw = dict.fromkeys(WORKLOADS, 0.0)
+        self.per_mw = {"training": 0.0, "inference": 0.0}
         if mw > 0:
             self.per_mw = {"training": training_h100e / mw, "inference": inference_h100e / mw}
 

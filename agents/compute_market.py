@@ -15,6 +15,7 @@ from .lab import Lab
 _RESERVE_STEPS = 3  # price steps of a cloud's spot offer
 _REBALANCING = 0.1  # a month, per log point of price: faster makes the two prices chase each other
 _LEAST_SPLIT = 1e-9  # a scenario may open with all chips on one workload: odds stay finite
+_ENOUGH = 0.98  # of what was promised: a delivery of that much is not short
 _NOTICE_MONTHS = 2  # short deliveries in a row that make news
 
 
@@ -71,20 +72,23 @@ def _deliver_contracts(economy: Economy, cloud: Cloud, month: int) -> None:
         ratio[maker] = min(1.0, family.mw / mw) if family and mw > 0 else 0.0
     cloud.free_mw = {m: needs[m] * ratio[m] for m in needs}  # used, for the moment
     cloud.contract_mw = sum(cloud.free_mw.values())
+    active = DealStatus.ACTIVE
     for contract in live:
-        if contract.promised_h100e > 0:
-            contract.delivered_h100e = contract.promised_h100e * ratio[contract.maker]
+        promised = contract.promised_h100e
+        if promised > 0:
+            delivered = contract.delivered_h100e = promised * ratio[contract.maker]
             if contract.month_amended is None:
-                contract.status = DealStatus.ACTIVE
-            _note_shortfall(economy, contract)
+                contract.status = active
+            if delivered >= _ENOUGH * promised:
+                contract.short_months = 0
+            else:
+                _note_shortfall(economy, contract)
         else:
             contract.delivered_h100e = 0.0
 
 
 def _note_shortfall(economy: Economy, contract: ComputeContract) -> None:
-    if contract.delivered_h100e >= 0.98 * contract.promised_h100e:
-        contract.short_months = 0
-        return
+    """Another month with less than promised; some in a row make news."""
     contract.short_months += 1
     if contract.short_months == _NOTICE_MONTHS:
         missing = 1 - contract.delivered_h100e / contract.promised_h100e
@@ -283,20 +287,21 @@ def bill_contracts(economy: Economy) -> None:
         lab.compute_cost_usd += sum(
             [
                 _bill_contract(market, lab, contract)
-                for contract in market.book.of_lab(lab.name)
+                for contract in market.book.by_lab.get(lab.name, ())
                 if contract.delivered_h100e > 0
             ]
         )
 
 
 def _bill_contract(market: Market, lab: Lab, contract: ComputeContract) -> float:
+    name, cloud, ref = lab.name, contract.cloud, contract.contract_id
     used = contract.delivered_h100e * (1 - lab.idle[contract.workload])
     h100e = contract.take_or_pay_h100e(used)
     due = round(h100e * contract.price_usd_per_h100e_hour * HOURS_PER_MONTH)
-    credit = market.ledger.prepaid_usd(lab.name, contract.cloud, contract.contract_id)
+    credit = market.ledger.prepaid_usd(name, cloud, ref)
     drawn = 0
     if credit:
         drawn = min(credit, round(due * (contract.prepaid_share or 1.0)))
-        market.ledger.draw_prepaid(lab.name, contract.cloud, drawn, "compute", contract.contract_id)
-    market.bill(lab.name, contract.cloud, due - drawn, "compute")
+        market.ledger.draw_prepaid(name, cloud, drawn, "compute", ref)
+    market.bill(name, cloud, due - drawn, "compute")
     return float(due)

@@ -132,6 +132,7 @@ class Procurement:
         ties = attachment(economy, lab, workload)
         former, until = self.left.get((lab.name, workload), ("", 0))
         best: dict[str, tuple[float, str, Offer, float]] = {}
+        least = min(wanted, 50.0)
         for offer in self.alternatives.on_offer(workload):
             cloud = offer.cloud
             if bound is not None and cloud.name != bound:
@@ -141,7 +142,7 @@ class Procurement:
             if cloud.name == former and market.month < until:
                 continue
             available = self.alternatives.available(offer, workload)
-            if available < min(wanted, 50.0):
+            if available < least:
                 continue
             ported = offer.quote * (1 + lab.porting_share(workload, offer.maker))
             utility = -PRICE_SENSITIVITY * log(max(0.01, ported))

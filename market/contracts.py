@@ -113,7 +113,11 @@ class ComputeContract:
 
     def remaining_usd(self, month: int) -> float:
         """Price of the capacity still to come."""
-        return self.price_usd_per_h100e_hour * self.remaining_h100e_hours(month)
+        if self.full_from <= month < self.end:  # as most are
+            hours = HOURS_PER_MONTH * self.h100e * (self.end - month)
+        else:
+            hours = self.remaining_h100e_hours(month)
+        return self.price_usd_per_h100e_hour * hours
 
     def take_or_pay_h100e(self, used_h100e: float) -> float:
         """Capacity to pay for: what is used, at least the take-or-pay share of what came."""

@@ -233,7 +233,7 @@ class Ledger:
         """Settle all that one payer owes in cash, as `pay` would bill by bill."""
         month, books, flows, enter = self.month, self.books, self.flows, self.exchanges.extend
         closed, expense, income = self.closed, self.expense[payer], self.income
-        row = books[payer]
+        row, paid = books[payer], 0
         for (payee, purpose, ref), amount in dues.items():
             if closed and (payer in closed or payee in closed):
                 self.pay((payer, payee, amount, purpose, ref))  # which refuses it
@@ -244,7 +244,7 @@ class Ledger:
             if purpose in _OF_CLAIMS:
                 self._book((payer, payee, amount, purpose, ref))
             row[debit] += amount
-            row[_CASH] -= amount
+            paid += amount
             other = books[payee]
             other[_CASH] += amount
             other[credit] -= amount
@@ -254,6 +254,7 @@ class Ledger:
                 income[payee][purpose] += amount
             flows[payer, payee, purpose] += amount
             enter((month, purpose, amount, payer, debit, _CASH, payee, _CASH, credit))
+        row[_CASH] -= paid
 
     def defer(self, bill: PlainBill) -> None:
         """Book a bill that is not paid when due: payable and receivable."""
@@ -385,7 +386,11 @@ class Ledger:
         Income and expense of closed months stand in retained earnings.
         """
         books = {owner: [0] * len(Account) for owner in self.books}
-        for _, _, amount, payer, debit, given, payee, received, credit in _each(self.exchanges):
+        totals: dict[tuple[Any, ...], int] = defaultdict(int)  # by parties and accounts
+        lines = [self.exchanges[k::_EXCHANGE_LENGTH] for k in range(2, _EXCHANGE_LENGTH)]
+        for between, amount in zip(zip(*lines[1:], strict=True), lines[0], strict=True):
+            totals[between] += amount
+        for (payer, debit, given, payee, received, credit), amount in totals.items():
             row = books[payer]
             row[debit] += amount
             row[given] -= amount

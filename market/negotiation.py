@@ -13,7 +13,7 @@ and Nash 1950 (closed forms).
 from dataclasses import dataclass, field
 from enum import StrEnum
 from math import inf
-from operator import add, gt, mul, sub, truediv
+from operator import add, mul, sub, truediv
 from typing import NamedTuple, Protocol
 
 
@@ -84,9 +84,13 @@ class Stance:
 
         elapsed: share of the deadline gone, 0..1
         """
-        held = max(0.0, self.tactic.aspiration(elapsed))
+        held = self.held(elapsed)
         way = zip(self.limits(), self.steps(), strict=True)
         return [limit + held * step for limit, step in way]
+
+    def held(self, elapsed: float) -> float:
+        """Share of the way from reservation to opening that it still holds."""
+        return max(0.0, self.tactic.aspiration(elapsed))
 
     def value_usd(self, package: "Package") -> float:
         """Net present value of a package to this party."""
@@ -200,9 +204,16 @@ class Talk:
         Nobody takes a concession back, so it is enough to look at the last.
         """
         last = 2 * self.deadline_rounds - 1
-        bids = self._buyer.prices(min(1.0, (2 * end - 1) / last))
-        asks = self._seller_prices(min(1.0, 2 * end / last))
-        return all(map(gt, asks, bids))
+        buyer, seller = self._buyer, self._seller
+        bid = buyer.held(min(1.0, (2 * end - 1) / last))
+        ask = seller.held(min(1.0, 2 * end / last))
+        # item by item, as in `prices`: most months of talks end here
+        way = zip(seller.limits(), seller.steps(), buyer.limits(), buyer.steps(), strict=True)
+        for low, rise, high, fall in way:
+            price = low + ask * rise
+            if (price if price > 0.0 else 0.0) <= high + bid * fall:
+                return False
+        return True
 
     def _sit_down(self, buyer: Stance, seller: Stance) -> None:
         _check(buyer, seller)
