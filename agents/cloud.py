@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from bisect import insort
 from math import exp
-from operator import attrgetter
 from typing import ClassVar
 
 import mesa
@@ -16,6 +15,7 @@ from ..market.market import WORKLOADS, Market
 from ..market.negotiation import Tactic
 from ..scenarios import schema
 from .firm import Firm
+from .plant import Family, PowerProject, by_due
 from .strategies.capacity import Borrowing, Capacity
 from .strategies.financing import Financing
 from .strategies.pricing import CloudPricing, PricingView
@@ -27,40 +27,6 @@ _RETIREMENT_MONTHS = 18  # a generation leaves the fleet over this time
 _LEAN = 0.5  # of orders, towards chips that labs have taken whole while others stand free
 _LEAN_MONTHS = 6.0  # over which it builds up; assumption, half a planning cycle of a year
 _ROUNDING = 1e-9  # of power in use, no reason to switch anything off
-
-
-class Family:
-    """A cloud's installed chips of one maker or custom line: MW, and H100e if all did one workload.
-
-    h100e: blended, the mean of both
-    per_mw: H100e that a megawatt gives, by workload
-    """
-
-    __slots__ = ("h100e", "inference_h100e", "mw", "per_mw", "training_h100e")
-
-    def __init__(self, mw: float, training_h100e: float, inference_h100e: float) -> None:
-        self.mw = mw
-        self.training_h100e = training_h100e
-        self.inference_h100e = inference_h100e
-        self.h100e = 0.5 * (training_h100e + inference_h100e)
-        self.per_mw = {"training": 0.0, "inference": 0.0}
-        if mw > 0:
-            self.per_mw = {"training": training_h100e / mw, "inference": inference_h100e / mw}
-
-
-_by_due = attrgetter("due", "promised", "mw")
-
-
-class PowerProject:
-    """Megawatts under construction."""
-
-    __slots__ = ("due", "mw", "promised")
-
-    def __init__(self, due: int, mw: float) -> None:
-        """`due` is the month in which they are energised unless they slip."""
-        self.due = due
-        self.promised = due
-        self.mw = mw
 
 
 class Cloud(Firm):
@@ -204,7 +170,7 @@ class Cloud(Firm):
 
     def start_project(self, project: PowerProject) -> None:
         """Enter megawatts under construction, in order of due month."""
-        insort(self.projects, project, key=_by_due)
+        insort(self.projects, project, key=by_due)
 
     def receive_chips(self, units: list[tuple[str, float]]) -> None:
         """Chips delivered wait for power."""

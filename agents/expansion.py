@@ -6,7 +6,8 @@ from math import exp, log
 from typing import NamedTuple
 
 from ..market.chips import user_cost_usd_per_h100e_hour
-from .cloud import Cloud, PowerProject
+from .cloud import Cloud
+from .plant import PowerProject
 from .strategies.capacity import CapacityView
 
 _NO_ORDERS_BELOW = 0.75  # one-year price over user cost at which speculation stops

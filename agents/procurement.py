@@ -7,7 +7,7 @@ from math import log
 from typing import Any
 
 from ..market.contracts import ComputeContract, Deal, DealStatus
-from ..market.market import WORKLOADS
+from ..market.market import WORKLOADS, Market
 from ..market.negotiation import Outcome, Stance, Talk
 from .alternatives import PRICE_SENSITIVITY, Alternatives
 from .availability import Offer, megawatts
@@ -376,26 +376,36 @@ class Procurement:
         market.lab_contract_price += (
             0.3 * min(1.0, best.h100e / 2e4 + 0.1) * (package.price - market.lab_contract_price)
         )
-        market.event(
-            "contract_signed",
-            lab.name,
-            cloud.name,
-            headline,
-            f"{lab.name} signs {best.h100e:,.0f} {request.workload} H100e with {cloud.name} "
-            f"at ${package.price:.2f}/h for {terms.term_months} months "
-            f"(${headline / 1e9:,.2f}B, take-or-pay {terms.take_or_pay_share:.0%})",
-            contract_id=contract.contract_id,
-            workload=request.workload,
-            chip=best.offer.maker,
-            h100e=best.h100e,
-            price_usd=package.price,
-            term_months=terms.term_months,
-            prepaid_share=contract.prepaid_share,
-            take_or_pay_share=terms.take_or_pay_share,
-            termination_fee_share=terms.termination_fee_share,
-            exclusive=terms.exclusive,
-            renewal=contract.renewal,
-            rounds=talk.round,
-            buyer_reservation_usd=talk.buyer_reservation_price,
-            seller_reservation_usd=talk.seller_reservation_price,
+        tell_signed(
+            market,
+            contract,
+            f"{best.h100e:,.0f} {request.workload} H100e with {cloud.name} "
+            f"at ${package.price:.2f}/h for {terms.term_months} months",
         )
+
+
+def tell_signed(market: Market, contract: ComputeContract, what: str) -> None:
+    """Record that a contract is signed; `what` names capacity, cloud, price and term."""
+    headline = contract.remaining_usd(contract.start)
+    market.event(
+        "contract_signed",
+        contract.lab,
+        contract.cloud,
+        headline,
+        f"{contract.lab} signs {what} (${headline / 1e9:,.2f}B, "
+        f"take-or-pay {contract.take_or_pay_share:.0%})",
+        contract_id=contract.contract_id,
+        workload=contract.workload,
+        chip=contract.maker,
+        h100e=contract.h100e,
+        price_usd=contract.price_usd_per_h100e_hour,
+        term_months=contract.end - contract.start,
+        prepaid_share=contract.prepaid_share,
+        take_or_pay_share=contract.take_or_pay_share,
+        termination_fee_share=contract.termination_fee_share,
+        exclusive=contract.exclusive,
+        renewal=contract.renewal,
+        rounds=contract.rounds,
+        buyer_reservation_usd=contract.buyer_reservation_usd,
+        seller_reservation_usd=contract.seller_reservation_usd,
+    )

@@ -16,8 +16,10 @@ from ..market.market import Market
 from ..market.programmes import Leg
 from ..scenarios.schema import Programme
 from .chip_market import draw_deposit
-from .cloud import Cloud, PowerProject
+from .cloud import Cloud
 from .economy import Economy
+from .plant import PowerProject
+from .procurement import tell_signed
 
 _POWER_STEP_MONTHS = 3  # halls of one programme come on line a quarter apart
 _BUDGET_MONTHS = 5  # of chips to come that a host's budget for other chips makes room for
@@ -121,28 +123,11 @@ class ProgrammePlant:
         market.book.sign(contract)
         market.signed_this_month.append(contract)
         market.bill(spec.lab, cloud.name, deposit, "prepayment", contract.contract_id)
-        market.event(
-            "contract_signed",
-            spec.lab,
-            cloud.name,
-            headline,
-            f"{spec.lab} signs {contract.h100e:,.0f} inference H100e of {self.chip.family} chips "
-            f"at {cloud.name} for ${leg.letter:.3f}/h and {spec.term_months} months "
-            f"(${headline / 1e9:,.2f}B, take-or-pay {signed.take_or_pay_share:.0%})",
-            contract_id=contract.contract_id,
-            workload="inference",
-            chip=self.chip.family,
-            h100e=contract.h100e,
-            price_usd=leg.letter,
-            term_months=spec.term_months,
-            prepaid_share=contract.prepaid_share,
-            take_or_pay_share=signed.take_or_pay_share,
-            termination_fee_share=signed.termination_fee_share,
-            exclusive=False,
-            renewal=False,
-            rounds=leg.rounds,
-            buyer_reservation_usd=leg.buyer_reservation,
-            seller_reservation_usd=leg.seller_reservation,
+        tell_signed(
+            market,
+            contract,
+            f"{contract.h100e:,.0f} inference H100e of {self.chip.family} chips at {cloud.name} "
+            f"for ${leg.letter:.3f}/h and {spec.term_months} months",
         )
         return contract
 

@@ -89,6 +89,22 @@ def date_axis(axes: Axes, dates: np.ndarray, ticks: int = 8) -> None:
     axes.set_xlim(dates[0], max(dates[-1], dates[0] + np.timedelta64(28, "D")))
 
 
+def months_from(months: np.ndarray, start: str | None) -> np.ndarray:
+    """Months of a run as dates, if it is known when the run starts."""
+    if start is None:
+        return months
+    return (np.datetime64(start, "M") + months).astype("datetime64[D]")
+
+
+def run_axis(axes: Axes, last: int, starts: Iterable[str], *, named: bool) -> None:
+    """The months of runs on the x axis: dates if their starts are known, else numbers."""
+    if first := min(starts, default=None):
+        date_axis(axes, months_from(np.array([0, last]), first), ticks=5)
+    else:
+        axes.set_xlim(0, last)
+        axes.set_xlabel("Month of the run" if named else "", fontsize=9)
+
+
 def log_dollars(axes: Axes, form: Callable[[float], str]) -> None:
     """A log axis with round ticks, as many as its span needs, written out by `form`."""
     if not np.isfinite(axes.dataLim.minposy):

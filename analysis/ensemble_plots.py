@@ -22,8 +22,10 @@ from .drawing import (
     dates_of,
     headline,
     log_dollars,
+    months_from,
     new_figure,
     nothing,
+    run_axis,
     small_multiples,
     style,
     write_png,
@@ -126,18 +128,14 @@ def cash_over_time(
         own = shares[shares["firm"] == name]
         for colour, variant in zip(PALETTE, variants, strict=False):
             curve = own[own["variant"] == variant]
-            when = _when(np.arange(months + 1), (starts or {}).get(variant))
+            when = months_from(np.arange(months + 1), (starts or {}).get(variant))
             for event, line in _LINES.items() if len(curve) else ():
                 share = curve[event].to_numpy()  # of a month, over which it is drawn
                 axes.stairs(share, when, baseline=None, color=colour, linestyle=line, linewidth=1.5)
         style(axes, name, axes.get_ylabel())
         axes.set_ylim(0, top)
         axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
-        if starts:
-            date_axis(axes, _when(np.array([0, months]), min(starts.values())), ticks=5)
-        else:
-            axes.set_xlim(0, months)
-            axes.set_xlabel("Month of the run" if axes in panels[-3:] else "", fontsize=9)
+        run_axis(axes, months, (starts or {}).values(), named=axes in panels[-3:])
     keys = [Line2D([], [], color=INK, linestyle="-", label="out of cash so far")]
     keys += [Line2D([], [], color=INK, linestyle=":", label="defaulted so far")]
     _legend(figure, [*keys, *_variant_keys(firm_outcomes)])
@@ -257,13 +255,6 @@ def _runs_of(paths: pd.DataFrame) -> str:
     most = int(paths["runs"].max())
     each = " a variant" if paths["variant"].nunique() > 1 else ""
     return f"{most} run{'s'[: most > 1]}{each}"
-
-
-def _when(months: np.ndarray, start: str | None) -> np.ndarray:
-    """Months of the run as dates, if it is known when the run starts."""
-    if start is None:
-        return months
-    return (np.datetime64(start, "M") + months).astype("datetime64[D]")
 
 
 def _short(name: str) -> str:

@@ -22,10 +22,11 @@ from scipy.stats import CensoredData, ecdf
 from .drawing import (
     INK,
     PALETTE,
-    date_axis,
     headline,
+    months_from,
     new_figure,
     nothing,
+    run_axis,
     small_multiples,
     style,
 )
@@ -120,7 +121,7 @@ def survival_curves(
     for axes, name in zip(panels, names, strict=True):
         for colour, variant in zip(PALETTE, variants, strict=False):
             own = curves[(curves["variant"] == variant) & (curves["name"] == name)]
-            when = _when(np.arange(len(own) + 1), (starts or {}).get(variant))
+            when = months_from(np.arange(len(own) + 1), (starts or {}).get(variant))
             if own.empty:
                 continue
             axes.stairs(own["survival"], when, baseline=None, color=colour, linewidth=1.6)
@@ -129,11 +130,7 @@ def survival_curves(
         style(axes, name, axes.get_ylabel())
         axes.set_ylim(0, 1.03)
         axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
-        if starts:
-            date_axis(axes, _when(np.array([0, last]), min(starts.values())), ticks=5)
-        else:
-            axes.set_xlim(0, last)
-            axes.set_xlabel("Month of the run" if axes in panels[-3:] else "", fontsize=9)
+        run_axis(axes, last, (starts or {}).values(), named=axes in panels[-3:])
     figure.legend(
         handles=_keys(variants), loc="outside lower center", ncols=5, fontsize=8, frameon=False
     )
@@ -152,9 +149,3 @@ def _keys(variants: Iterable[str]) -> list[Line2D | Patch]:
         for colour, variant in zip(PALETTE, variants, strict=False)
     ]
     return [*lines, Patch(color=INK, alpha=0.18, label="95 % band")]
-
-
-def _when(months: npt.NDArray[np.int64], start: str | None) -> np.ndarray:
-    if start is None:
-        return months
-    return (np.datetime64(start, "M") + months).astype("datetime64[D]")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from .messages import Problem, one_of
+from .messages import Problem, unknown
 from .schema import Scenario
 
 
@@ -25,9 +25,7 @@ def alliance_problems(scenario: Scenario) -> Iterator[Problem]:
             ("partner", alliance.partner, "a cloud", clouds),
             ("lab", alliance.lab, "a lab", labs),
         ):
-            if name not in known:
-                expected = one_of(f"the name of {what}", name, known)
-                yield Problem(f"{here}.{field}", f"'{name}'", expected)
+            yield from unknown(f"{here}.{field}", name, what, known)
         pair = alliance.partner, alliance.lab
         if pair in pairs:
             given = f"a second alliance of {alliance.partner} and {alliance.lab}"

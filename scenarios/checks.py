@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple, TypeVar
 
 from pydantic import ValidationError
@@ -19,7 +19,7 @@ from .calendar import last_month, month_index
 from .entry import entry_problems
 from .events import OF_LABS
 from .letter_checks import letter_problems
-from .messages import Problem, one_of, path_of, refuse, schema_problems
+from .messages import Problem, path_of, refuse, schema_problems, unknown
 from .programme_checks import programme_problems
 from .schema import Chip, Cloud, Contract, Credit, Scenario, Section
 
@@ -95,11 +95,6 @@ def contradictions(scenario: Scenario) -> Iterator[Problem]:
     yield from entry_problems(scenario)
 
 
-def _unknown(path: str, name: str, what: str, known: Sequence[str]) -> Iterator[Problem]:
-    if name not in known:
-        yield Problem(path, f"'{name}'", one_of(f"the name of {what}", name, known))
-
-
 def _names(scenario: Scenario) -> Iterator[Problem]:
     roles = {
         "labs": scenario.labs,
@@ -160,16 +155,16 @@ def _chips(scenario: Scenario) -> Iterator[Problem]:
     chips = [chip.name for chip in scenario.chips]
     buyers = [firm.name for firm in (*scenario.labs, *scenario.clouds)]
     for chip in scenario.chips:
-        yield from _unknown(f"chips.{chip.name}.maker", chip.maker, "a chipmaker", makers)
+        yield from unknown(f"chips.{chip.name}.maker", chip.maker, "a chipmaker", makers)
         for buyer in chip.sold_to:
-            yield from _unknown(f"chips.{chip.name}.sold_to", buyer, "a lab or cloud", buyers)
+            yield from unknown(f"chips.{chip.name}.sold_to", buyer, "a lab or cloud", buyers)
     for cloud in scenario.clouds:
         here = f"clouds.{cloud.name}"
         for stock in cloud.fleet:
-            yield from _unknown(f"{here}.fleet.{stock.chip}.chip", stock.chip, "a chip", chips)
+            yield from unknown(f"{here}.fleet.{stock.chip}.chip", stock.chip, "a chip", chips)
         for preference in cloud.chip_preferences:
             path = f"{here}.chip_preferences.{preference.maker}.maker"
-            yield from _unknown(path, preference.maker, "a chipmaker", makers)
+            yield from unknown(path, preference.maker, "a chipmaker", makers)
         for field, names in (
             ("fleet", [stock.chip for stock in cloud.fleet]),
             ("chip_preferences", [preference.maker for preference in cloud.chip_preferences]),
@@ -184,9 +179,9 @@ def _contracts(scenario: Scenario) -> Iterator[Problem]:
     makers = [firm.name for firm in scenario.chipmakers]
     for index, contract in enumerate(scenario.contracts):
         here = f"contracts.{index}"
-        yield from _unknown(f"{here}.lab", contract.lab, "a lab", labs)
-        yield from _unknown(f"{here}.cloud", contract.cloud, "a cloud", clouds)
-        yield from _unknown(f"{here}.maker", contract.maker, "a chipmaker", makers)
+        yield from unknown(f"{here}.lab", contract.lab, "a lab", labs)
+        yield from unknown(f"{here}.cloud", contract.cloud, "a cloud", clouds)
+        yield from unknown(f"{here}.maker", contract.maker, "a chipmaker", makers)
         if month_index(scenario.run, contract.end) < 0:
             yield Problem(
                 f"{here}.end",
@@ -271,12 +266,12 @@ def _finance(scenario: Scenario) -> Iterator[Problem]:
     investors = [firm.name for firm in scenario.investors]
     clouds = [firm.name for firm in scenario.clouds]
     for index, loan in enumerate(scenario.loans):
-        yield from _unknown(f"loans.{index}.lender", loan.lender, "an investor", investors)
-        yield from _unknown(f"loans.{index}.borrower", loan.borrower, "a cloud", clouds)
+        yield from unknown(f"loans.{index}.lender", loan.lender, "an investor", investors)
+        yield from unknown(f"loans.{index}.borrower", loan.borrower, "a cloud", clouds)
     owned: dict[str, float] = defaultdict(float)
     for index, stake in enumerate(scenario.stakes):
-        yield from _unknown(f"stakes.{index}.investor", stake.investor, "a firm", firms)
-        yield from _unknown(f"stakes.{index}.firm", stake.firm, "a firm", firms)
+        yield from unknown(f"stakes.{index}.investor", stake.investor, "a firm", firms)
+        yield from unknown(f"stakes.{index}.firm", stake.firm, "a firm", firms)
         if stake.investor == stake.firm:
             yield Problem(f"stakes.{index}.firm", f"'{stake.firm}'", "not the investor itself")
         owned[stake.firm] += stake.share
@@ -305,11 +300,11 @@ def _interventions(scenario: Scenario) -> Iterator[Problem]:
             )
         if event.firm is not None:
             what, known = roles.get(event.kind, ("a firm", firms))
-            yield from _unknown(f"{here}.firm", event.firm, what, known)
+            yield from unknown(f"{here}.firm", event.firm, what, known)
         if event.rival is not None:
-            yield from _unknown(f"{here}.rival", event.rival, "a lab", labs)
+            yield from unknown(f"{here}.rival", event.rival, "a lab", labs)
         if event.investor is not None:
-            yield from _unknown(f"{here}.investor", event.investor, "a firm", firms)
+            yield from unknown(f"{here}.investor", event.investor, "a firm", firms)
             if event.investor == event.firm:
                 yield Problem(f"{here}.investor", f'"{event.firm}"', "another firm than its own")
 

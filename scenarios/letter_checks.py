@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from .calendar import last_month, month_index
 from .letters import Backstop, Letter, Purchase, Round, Warrant
-from .messages import Problem, one_of
+from .messages import Problem, unknown
 
 if TYPE_CHECKING:
     from .schema import Scenario
@@ -71,9 +71,9 @@ def _letter(
     scenario: Scenario, names: _Names, here: str, letter: Letter, since: str
 ) -> Iterator[Problem]:
     giver = "a chipmaker, a cloud or an investor in equity"
-    yield from _known(f"{here}.giver", letter.giver, giver, names.givers)
+    yield from unknown(f"{here}.giver", letter.giver, giver, names.givers)
     taker = "an independent lab or a neocloud"
-    yield from _known(f"{here}.taker", letter.taker, taker, names.issuers)
+    yield from unknown(f"{here}.taker", letter.taker, taker, names.issuers)
     yield from _apart(f"{here}.taker", letter.taker, letter.giver)
     yield from _not_past(scenario, f"{here}.expires", letter.expires)
     for index, tranche in enumerate(letter.tranches):
@@ -83,9 +83,9 @@ def _letter(
 
 
 def _warrant(scenario: Scenario, names: _Names, here: str, warrant: Warrant) -> Iterator[Problem]:
-    yield from _known(f"{here}.issuer", warrant.issuer, "a chipmaker", names.makers)
+    yield from unknown(f"{here}.issuer", warrant.issuer, "a chipmaker", names.makers)
     holders = [*names.labs, *names.clouds]
-    yield from _known(f"{here}.holder", warrant.holder, "a lab or a cloud", holders)
+    yield from unknown(f"{here}.holder", warrant.holder, "a lab or a cloud", holders)
     yield from _term(scenario, here, warrant.granted, warrant.expires)
 
 
@@ -94,32 +94,27 @@ def _backstop(
 ) -> Iterator[Problem]:
     guarantors = [*names.makers, *names.clouds]
     what = "a chipmaker or a cloud"
-    yield from _known(f"{here}.guarantor", backstop.guarantor, what, guarantors)
-    yield from _known(f"{here}.cloud", backstop.cloud, "a cloud", names.clouds)
+    yield from unknown(f"{here}.guarantor", backstop.guarantor, what, guarantors)
+    yield from unknown(f"{here}.cloud", backstop.cloud, "a cloud", names.clouds)
     yield from _apart(f"{here}.cloud", backstop.cloud, backstop.guarantor)
     yield from _term(scenario, here, backstop.granted, backstop.expires)
 
 
 def _round(names: _Names, here: str, terms: Round) -> Iterator[Problem]:
     issuer = "an independent lab or a neocloud"
-    yield from _known(f"{here}.firm", terms.firm, issuer, names.issuers)
+    yield from unknown(f"{here}.firm", terms.firm, issuer, names.issuers)
     investor = "a chipmaker, a cloud or an investor in equity"
     for name in terms.investors:
-        yield from _known(f"{here}.investors", name, investor, names.givers)
+        yield from unknown(f"{here}.investors", name, investor, names.givers)
         yield from _apart(f"{here}.investors", name, terms.firm)
 
 
 def _purchase(names: _Names, here: str, terms: Purchase) -> Iterator[Problem]:
-    yield from _known(f"{here}.lab", terms.lab, "a lab", names.labs)
+    yield from unknown(f"{here}.lab", terms.lab, "a lab", names.labs)
     for name in terms.clouds:
-        yield from _known(f"{here}.clouds", name, "a cloud", names.clouds)
+        yield from unknown(f"{here}.clouds", name, "a cloud", names.clouds)
     if terms.maker is not None:
-        yield from _known(f"{here}.maker", terms.maker, "a chipmaker", names.makers)
-
-
-def _known(path: str, name: str, what: str, known: Sequence[str]) -> Iterator[Problem]:
-    if name not in known:
-        yield Problem(path, f"'{name}'", one_of(f"the name of {what}", name, known))
+        yield from unknown(f"{here}.maker", terms.maker, "a chipmaker", names.makers)
 
 
 def _apart(path: str, name: str, other: str) -> Iterator[Problem]:

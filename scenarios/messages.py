@@ -7,7 +7,7 @@ overrides share.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from types import UnionType
 from typing import Annotated, Any, Final, Literal, NamedTuple, Union, get_args, get_origin
@@ -82,6 +82,12 @@ def one_of(what: str, given: str, known: Iterable[str]) -> str:
     """The expectation that a name is one of the known ones."""
     names = list(known)
     return f"{what}{nearest(given, names)}" if names else f"{what}, of which there are none"
+
+
+def unknown(path: str, name: str, what: str, known: Sequence[str]) -> Iterator[Problem]:
+    """A problem if a name at `path` is none of the known ones."""
+    if name not in known:
+        yield Problem(path, f"'{name}'", one_of(f"the name of {what}", name, known))
 
 
 def item_type(annotation: Any) -> Any:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Final
 
 from .calendar import month_index
-from .messages import Problem, one_of
+from .messages import Problem, unknown
 from .programmes import Programme
 from .schema import Scenario
 
@@ -35,13 +35,13 @@ def _parties(scenario: Scenario, programme: Programme, here: str) -> Iterator[Pr
         [firm.name for firm in firms]
         for firms in (scenario.labs, scenario.clouds, scenario.chipmakers, scenario.investors)
     )
-    yield from _known(f"{here}.lab", programme.lab, "a lab", labs)
-    yield from _known(f"{here}.maker", programme.maker, "a chipmaker", makers)
+    yield from unknown(f"{here}.lab", programme.lab, "a lab", labs)
+    yield from unknown(f"{here}.maker", programme.maker, "a chipmaker", makers)
     lenders = [*makers, *investors]
     partner = programme.financing_partner
-    yield from _known(f"{here}.financing_partner", partner, "a chipmaker or an investor", lenders)
+    yield from unknown(f"{here}.financing_partner", partner, "a chipmaker or an investor", lenders)
     for host in programme.hosts:
-        yield from _known(f"{here}.hosts.{host.name}.name", host.name, "a cloud", clouds)
+        yield from unknown(f"{here}.hosts.{host.name}.name", host.name, "a cloud", clouds)
 
 
 def _shares(programme: Programme, here: str) -> Iterator[Problem]:
@@ -72,7 +72,7 @@ def _dates(scenario: Scenario, programme: Programme, here: str) -> Iterator[Prob
 
 def _chip(scenario: Scenario, programme: Programme, here: str) -> Iterator[Problem]:
     chips = {chip.name: chip for chip in scenario.chips}
-    yield from _known(f"{here}.chip", programme.chip, "a chip", list(chips))
+    yield from unknown(f"{here}.chip", programme.chip, "a chip", list(chips))
     chip = chips.get(programme.chip)
     if chip is None:
         return
@@ -101,8 +101,3 @@ def _lines(scenario: Scenario) -> Iterator[Problem]:
             if chip.name in [stock.chip for stock in cloud.fleet]:
                 path = f"clouds.{cloud.name}.fleet.{chip.name}.chip"
                 yield Problem(path, f"'{chip.name}'", "a chip that is made at the start")
-
-
-def _known(path: str, name: str, what: str, known: Sequence[str]) -> Iterator[Problem]:
-    if name not in known:
-        yield Problem(path, f"'{name}'", one_of(f"the name of {what}", name, known))

@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = [
     "README.md", "CHANGELOG.md",
     "docs/experiments.md", "docs/model.md", "docs/sensitivity.md", "docs/tables.md",
-    "docs/mechanisms/renegotiation.md",
+    *(f"docs/mechanisms/{page.name}" for page in sorted((ROOT / "docs/mechanisms").glob("*.md"))),
 ]  # fmt: skip
 FOLDERS = (
     "agents", "analysis", "benchmarks", "docs", "experiments", "market", "scenarios", "tests"

@@ -1,4 +1,4 @@
-"""Finance offices in runs: they change what they say and no more, sublets conserve, hiring."""
+"""Finance offices in runs: they change what they say and no more; hiring."""
 
 from __future__ import annotations
 
@@ -13,10 +13,7 @@ from scipy import stats
 
 from computemarket import ComputeMarket, load_scenario
 from computemarket.agents.strategies import unknown_strategies
-from computemarket.agents.subletting import spare_h100e
 from computemarket.analysis.outcomes import firm_outcomes
-from computemarket.market.contracts import HOURS_PER_MONTH
-from computemarket.market.market import WORKLOADS
 from computemarket.scenario import Scenario, ScenarioError, month_label, override, with_months
 
 OFF: dict[str, Any] = {
@@ -57,8 +54,8 @@ def played(seed: int, *parameters: tuple[str, float]) -> ComputeMarket:
     return ComputeMarket(rules, seed=seed).run()
 
 
-def lab_rows(model: ComputeMarket, name: str = LAB) -> pd.DataFrame:
-    return model.firms[model.firms.firm == name].set_index("month")
+def lab_rows(model: ComputeMarket) -> pd.DataFrame:
+    return model.firms[model.firms.firm == LAB].set_index("month")
 
 
 class TestSwitchedOff:
@@ -158,79 +155,6 @@ class TestInRuns:
         assert "hurdle" in reasons
         for details in map(json.loads, told.details):
             assert details["allowed_h100e"] < details["wanted_h100e"]
-
-
-class TestSublets:
-    RULES = override(BASE, {f"labs.{LAB}.finance": {"name": "finance_office"}})
-
-    @pytest.mark.parametrize("seed", [1, 2])
-    def test_capacity_and_dollars_are_conserved_and_nothing_in_use_is_let(self, seed: int) -> None:
-        model = ComputeMarket(self.RULES, seed=seed)
-        labs = model.economy.labs
-        lent_usd = lent = let = 0.0
-        while model.running:
-            model.step()
-            for workload in WORKLOADS:
-                given_away = sum(lab.lent[workload] for lab in labs.values())
-                received = sum(lab.borrowed[workload] for lab in labs.values())
-                assert given_away == pytest.approx(received, rel=1e-12)
-                lent += given_away
-            for lab in labs.values():
-                gone = {w: lab.lent[w] + lab.let[w] for w in WORKLOADS}
-                let += sum(gone.values())
-                if not lab.alive or lab.frozen or not lab.finance_rule.checks:
-                    continue  # distress has its own rule
-                spare = spare_h100e(lab)
-                assert all(gone[w] <= lab.got[w] + 1e-6 for w in WORKLOADS)
-                assert lab.got["inference"] - gone["inference"] >= min(
-                    lab.got["inference"], 1.1 * lab.need_h100e * (1 - 1e-9)
-                )
-                kept = lab.got["training"] - gone["training"]
-                assert (
-                    kept
-                    >= min(
-                        lab.got["training"],
-                        lab.finance_rule.protected_training_share * lab.finances.training_h100e,
-                    )
-                    - 1e-6
-                )
-                assert all(h >= 0 for h in spare.values())
-                assert not any(lab.lent[w] > 0 and lab.borrowed[w] > 0 for w in WORKLOADS)
-        flows = model.flows[model.flows.purpose == "sublet_compute"]
-        lent_usd = float(flows.amount_usd.sum())
-        assert let > 0
-        rows = model.firms[model.firms.role == "lab"]
-        columns = ["sublet_training_h100e", "sublet_inference_h100e"]
-        assert rows[columns].to_numpy().sum() == pytest.approx(let)
-        assert set(flows.payee) <= {LAB}
-        assert (lent_usd > 0) == (lent > 0)
-
-    def test_a_lease_splits_the_difference_to_spot(self) -> None:
-        model = ComputeMarket(self.RULES, seed=1)
-        friction = BASE.world.renters.spot_friction
-        seen = 0
-        while model.running:
-            before = {w: book.spot_price for w, book in model.market.rental.items()}
-            model.step()
-            lent = {w: model.economy.labs[LAB].lent[w] for w in WORKLOADS}
-            due = sum(
-                lent[w] * 0.5 * (1 + friction) * before[w] * HOURS_PER_MONTH for w in WORKLOADS
-            )
-            flows = model.flows[
-                (model.flows.month == model.month - 1) & (model.flows.purpose == "sublet_compute")
-            ]
-            if due > 0 and not lab_rows(model, RIVAL).arrears_usd.any():
-                assert flows.amount_usd.sum() == pytest.approx(due, abs=2)
-                seen += 1
-        assert seen > 0
-
-    def test_a_high_threshold_lets_nothing(self) -> None:
-        rules = override(self.RULES, {f"labs.{LAB}.finance.sublet_threshold": 100})
-        model = ComputeMarket(rules, seed=1).run()
-        rows = lab_rows(model)
-        healthy = ~rows.status.isin(["DISTRESS", "CURE", "DEFAULTED"])
-        kept = rows[healthy & healthy.shift(fill_value=True)]  # distress lets a month longer
-        assert kept[["sublet_training_h100e", "sublet_inference_h100e"]].to_numpy().sum() == 0
 
 
 class TestHiring:
