@@ -74,9 +74,9 @@ def test_hand_worked_costs_of_failure() -> None:
     assert cleared["B"].paid_usd == {0: 25 + 30}
     assert cleared["B"].cost_usd == 25 + 10
     # without costs B would not have failed
-    assert clear({"A": estate(80, {"B": 100}), "B": estate(50, {OUTSIDE: 100})})[
-        "B"
-    ].paid_usd == {0: 100}
+    assert clear({"A": estate(80, {"B": 100}), "B": estate(50, {OUTSIDE: 100})})["B"].paid_usd == {
+        0: 100
+    }
 
 
 def test_secured_claims_come_first_across_estates() -> None:
