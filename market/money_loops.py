@@ -66,7 +66,7 @@ def add_up(payments: Payments, names: Sequence[str], months: int) -> Cubes:
     place = {name: i for i, name in enumerate(names)}
     outside = len(names)
     size = outside + 1
-    kind = {purpose: 0 for purpose in SALES} | {purpose: 1 for purpose in FINANCE}
+    kind = dict.fromkeys(SALES, 0) | dict.fromkeys(FINANCE, 1)
     payer = np.array([place.get(name, outside) for name in payments.payer], dtype=np.int64)
     payee = np.array([place.get(name, outside) for name in payments.payee], dtype=np.int64)
     what = np.array([kind.get(purpose, 2) for purpose in payments.purpose], dtype=np.int64)

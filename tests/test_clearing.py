@@ -26,7 +26,7 @@ def total(cleared: dict[str, object], name: str) -> int:
 
 def test_three_banks_of_elsinger_lehar_and_summer() -> None:
     # Elsinger, Lehar & Summer (2006), "Risk assessment for banking systems", section 2:
-    # dues (2, 4, 4), income of one each, clearing payments (2, 28/15, 52/15). In units of 15 dollars.
+    # dues (2, 4, 4), income of one each, clearing payments (2, 28/15, 52/15), here in millions.
     unit = 15 * 10**6
     cleared = clear(
         {
