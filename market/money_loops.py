@@ -92,7 +92,8 @@ def vendor_financed_usd(cubes: Cubes, parties: Mapping[str, Party]) -> Floats:
     through = np.matmul(sales * custom[:, None, :], sales)  # customer -> cloud -> maker
     paid = sales + through
     strangers = _strangers(cubes.names, parties)
-    return np.minimum(finance.transpose(0, 2, 1) * strangers, paid * strangers).sum(axis=1)
+    financed = np.minimum(finance.transpose(0, 2, 1) * strangers, paid * strangers)
+    return np.asarray(financed.sum(axis=1))
 
 
 def circular_usd(
@@ -143,7 +144,7 @@ def _shares(pool: Floats, between: Floats, tagged: Floats, sellers: Sequence[Any
     wanted = np.zeros(tagged.shape[:2])
     wanted[:, 0] = 1.0
     source = (wanted - free[rows, :, sellers]) / inverse[sellers, sellers][:, None]
-    return free + source[:, :, None] * inverse[:, sellers].T[:, None, :]
+    return np.asarray(free + source[:, :, None] * inverse[:, sellers].T[:, None, :])
 
 
 def _by_group(cube: Floats, of: Ints, count: int) -> Floats:
