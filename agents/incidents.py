@@ -28,7 +28,7 @@ def shake_governance(economy: Economy, event: Intervention) -> None:
     months = f"for {event.months} months" if event.months else "for good"
     economy.market.event(
         "governance_shock", lab.name, "", 0,
-        f"board and management of {lab.name} fall out: it loses {size:.0%} of the trust of staff, "
+        f"Board and management of {lab.name} fall out: it loses {size:.0%} of the trust of staff, "
         f"users and partners, {months}", trust_lost=size,
     )  # fmt: skip
     if size > 0:

@@ -369,7 +369,7 @@ def _close(economy: Economy, letter: Letter) -> None:
     _strike(economy, letter, status, reason)
     economy.market.event(
         "letter_closed", letter.taker, letter.giver, letter.paid_usd,
-        f"the letter of intent of {letter.giver} to {letter.taker} is over: {reason}",
+        f"The letter of intent of {letter.giver} to {letter.taker} is over: {reason}",
         contract_id=letter.deal.contract_id, converted_share=letter.converted_share,
     )  # fmt: skip
 
@@ -383,7 +383,7 @@ def _lapse(economy: Economy, letter: Letter, who: str, reason: str) -> None:
     _strike(economy, letter, DealStatus.LAPSED, reason)
     economy.market.event(
         "letter_lapsed", letter.taker, letter.giver, usd,
-        f"the letter of intent of {letter.giver} to {letter.taker} lapses with "
+        f"The letter of intent of {letter.giver} to {letter.taker} lapses with "
         f"{money(usd)} of {money(letter.amount_usd)} unpaid: {reason}",
         contract_id=letter.deal.contract_id, walked_back_by=who, reason=reason,
         converted_share=letter.converted_share, share_price_change=change,

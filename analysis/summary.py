@@ -26,8 +26,16 @@ LIST: Final = "list_price_usd_per_h100e_hour"
 # not hide the round that mattered.
 IMPORTANCE: Final = {
     "default": 100.0,
+    "agi_declared": 90.0,
     "liquidation": 70.0,
     "round_closed": 60.0,
+    "programme_signed": 55.0,
+    "programme_lapsed": 55.0,
+    "alliance_ended": 55.0,
+    "letter_lapsed": 55.0,
+    "letter_signed": 50.0,
+    "waiver_signed": 50.0,
+    "governance_shock": 45.0,
     "switch": 45.0,
     "contract_signed": 40.0,
     "intervention": 35.0,

@@ -119,6 +119,22 @@ def test_events_are_told_in_order_of_time(build, row):
     assert "training" not in set(chosen["details"].str.extract(r'"workload": "(\w+)"')[0])
 
 
+@pytest.mark.parametrize(
+    "kind",
+    ["programme_signed", "programme_lapsed", "letter_signed", "letter_lapsed", "agi_declared",
+     "waiver_signed", "alliance_ended", "governance_shock"],
+)  # fmt: skip
+def test_what_a_situation_is_about_is_told(build, row, kind):
+    """A deal that a situation turns on is told among rounds, contracts, switches and defaults."""
+    crowd = [
+        row(month, other, f"F{month}", amount_usd=10**9 * month)
+        for other in ("default", "round_closed", "contract_signed", "switch", "slip")
+        for month in range(1, 6)
+    ]
+    events = build(events=[*crowd, row(7, kind, "Lab", amount_usd=1)])["events"]
+    assert kind in set(important_events(events, 5)["kind"])
+
+
 def test_a_full_run_fits_80_columns(run_tables, made_up_scenario):
     text = printed(closing_summary(run_tables, made_up_scenario))
     assert max(map(len, text.splitlines())) <= COLUMNS
