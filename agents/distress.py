@@ -141,17 +141,18 @@ def liquidate(economy: Economy, firm: Firm, reason: str) -> None:
         market.ledger.pay(Bill(firm.name, WORLD, firm.cash_usd, "liquidation"))
     _write_off_rest(economy, firm)
     payouts: dict[str, int] = {}
-    for index, claim_on_estate in enumerate(claims):
+    claimed: dict[str, int] = {}
+    for index, (claimant, rank, usd, _, _) in enumerate(claims):
         if paid[index]:
-            payouts[claim_on_estate.claimant] = (
-                payouts.get(claim_on_estate.claimant, 0) + paid[index]
-            )
-    owed = sum(c.amount_usd for c in claims if c.rank is not Rank.EQUITY)
+            payouts[claimant] = payouts.get(claimant, 0) + paid[index]
+        if usd and rank is not Rank.EQUITY:
+            claimed[claimant] = claimed.get(claimant, 0) + usd
+    owed = sum(claimed.values())
     recovered = sum(paid[i] for i, c in enumerate(claims) if c.rank is not Rank.EQUITY)
     market.event(
         "liquidation", firm.name, "", recovered,
         f"{firm.name} is liquidated: creditors recover ${recovered / 1e6:,.1f}M of "
-        f"${owed / 1e6:,.1f}M", owed_usd=owed, payouts=payouts,
+        f"${owed / 1e6:,.1f}M", owed_usd=owed, owed=claimed, payouts=payouts,
     )  # fmt: skip
     size = max(owed, firm.valuation_usd)
     market.defaults += 1

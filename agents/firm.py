@@ -113,6 +113,11 @@ class Firm(mesa.Agent):
         return -self.row[_DEBT]
 
     @property
+    def book_equity_usd(self) -> int:
+        """Assets less liabilities at cost, US dollars; below 0 where more is owed than owned."""
+        return sum(self.row[: Account.PAID_IN_CAPITAL])
+
+    @property
     def status(self) -> Status:
         """How close the firm is to default."""
         return self._status

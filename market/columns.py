@@ -86,7 +86,7 @@ PRICES: Final[Columns] = (
 FIRMS: Final[Columns] = (
     *_of("int", "month"),
     *_of("str", "date", "firm", "role", "kind", "group", "status"),
-    *_of("int", "cash_usd", "debt_usd", "revenue_usd", "cost_usd"),
+    *_of("int", "cash_usd", "debt_usd", "book_equity_usd", "revenue_usd", "cost_usd"),
     *_of("float", "gross_margin"),
     *_of("int", "capex_usd", "burn_usd", "arr_usd", "valuation_usd"),
     *_of("float", "share_price_index"),
