@@ -39,6 +39,8 @@ CAPTIONS: Final[Mapping[str, str]] = {
     "cash_risk": "How probable it is that a firm runs out of cash, and that it defaults.",
     "cash_over_time": "Share of runs in which a firm has run out of cash or defaulted, by month.",
     "survival": "Share of runs in which a firm has not defaulted (Kaplan-Meier, 95 % band).",
+    "survival_by_role": "The same over all firms of a role.",
+    "cascades": "How many firms default in a run, and how many in a row bring one another down.",
     "switching": "How probable it is that a lab changes its main supplier.",
 }
 _METHOD: Final = (
@@ -88,8 +90,11 @@ def _study_page(folder: StudyFolder) -> Page:
     figures = ensemble_figures(frames, start)
     firms = frame_of(frames, "firm_outcomes")
     if not (firms.empty or over_a_design(folder.runs)):
-        curves = survival(firms, months_played(frames))
-        figures["survival"] = survival_curves(curves, starts=start_dates(frames, start))
+        months, starts = months_played(frames), start_dates(frames, start)
+        figures["survival"] = survival_curves(survival(firms, months), starts=starts)
+        if firms["default_month"].notna().any():
+            by_role = survival(firms, months, by="role")
+            figures["survival_by_role"] = survival_curves(by_role, starts=starts)
     tables = ensemble_summary(frames, start)
     if len(compared):
         figures = {"differences": comparison_figure(compared), **figures}
