@@ -113,6 +113,8 @@ def contagion(
 def screen(found: Contagion) -> list[RenderableType]:
     """Two tables, and what has to be said with them."""
     table, firms = (part.assign(not_applicable=0) for part in (found.table, found.firms))
+    if table["pairs"].any():  # what no run defines, such as a share of no other neocloud, goes
+        table = table[table["pairs"] > 0]
     parts: list[RenderableType] = [comparison_table(table)]
     if len(firms):
         named = firms["variant"].iloc[0]

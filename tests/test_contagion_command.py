@@ -15,7 +15,9 @@ from computemarket.experiments.contagion import MEASURES, Contagion, contagion
 from computemarket.experiments.plan import make_plan
 from computemarket.experiments.store import StudyFolder
 from computemarket.experiments.study import Study, load_study, study_toml
-from computemarket.scenario import ScenarioError, load_scenario
+from computemarket.market.randomness import Draws
+from computemarket.market.world import Sentiment
+from computemarket.scenario import ScenarioError, load_scenario, override
 
 MINE = """
 extends = "duopoly"
@@ -175,6 +177,29 @@ def test_a_variant_adds_to_the_interventions_of_the_scenario() -> None:
 def test_an_intervention_of_a_variant_is_checked() -> None:
     with pytest.raises(ScenarioError, match=r"variants\.struck.*Opnai.*OpenAI"):
         make_plan(study(interventions=[KILL | {"firm": "Opnai"}]))
+
+
+def test_the_shipped_studies() -> None:
+    """Both keep their pairs apart, and a fall of 30 % is one: values at the trough are 0.70."""
+    failure = make_plan(load_study("lab_failure")).scenarios
+    last = {name: scenario.interventions[-1:] for name, scenario in failure.items()}
+    assert last["base"] == ()
+    for alive, killed in (("kept_alive", "killed"), ("letter_kept_alive", "letter_killed")):
+        assert failure[alive].interventions[:-1] == failure[killed].interventions[:-1]
+        assert [event.kind for event in (*last[alive], *last[killed])] == ["keep_alive", "kill"]
+    fall = make_plan(load_study("sentiment_fall")).scenarios
+    shock = fall["fall"].interventions[-1]
+    assert fall["letter_fall"].interventions == (*fall["letter"].interventions, shock)
+    rules = override(fall["base"], {"world.sentiment.noise_sd": 0.0})
+    mood = Sentiment(rules)
+    mood.shock(float(shock.value or 0))
+    levels = []
+    for month in range(12):
+        mood.advance(rules, Draws(1), month)
+        levels.append(mood.level)
+    assert min(levels) == levels[5]
+    beta = rules.world.sentiment.capital_response
+    assert np.exp(beta * levels[5]) == pytest.approx(0.70, abs=1e-3)
 
 
 # -- figures ----------------------------------------------------------------------------------
