@@ -406,7 +406,7 @@ def test_outcomes_of_letters():
     names = [
         name for name in OUTCOMES if "letter" in name or "warrant" in name or "backstop" in name
     ]
-    assert len(names) == 11
+    assert len(names) == 15
     found = Played(tables, model.rules).outcomes(names)
     row = row_of(model)
     assert found["letters_signed"] == 1
