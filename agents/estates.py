@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from ..market.clearing import Estate, clear
 from ..market.contracts import ComputeContract
+from ..market.credit import mean_decline
 from ..market.insolvency import Claim, Rank, fire_sale_share, rejection_damages_usd
 from ..market.ledger import WORLD, Account
 from ..market.ledger import Claim as LedgerClaim
@@ -15,7 +16,7 @@ from .economy import Economy
 from .firm import Firm
 from .lab import Lab
 from .lending import collateral_usd
-from .stances import MITIGATION
+from .stances import reletting_price
 
 FLEET = "fleet"  # the collateral of secured loans
 _ON_SALE_MONTHS = 3  # that a fleet weighs on the price of the next one
@@ -53,10 +54,18 @@ def damages(economy: Economy, firm: Firm) -> list[Claim]:
 
 
 def _damages(economy: Economy, contract: ComputeContract) -> Claim:
-    remaining = contract.remaining_usd(economy.market.month + 1)
+    """The supplier has to mitigate: what it lets again, at rents that fall, is taken off."""
+    market = economy.market
+    month = market.month + 1
+    years = max(0, contract.end - month) / 12
+    rent = market.rental[contract.workload].contract_price
+    rent *= mean_decline(max(0.0, market.rent_decline_per_year), years)
+    rent *= market.catalogue.redeployability.get(contract.maker, 1.0)
+    relet = reletting_price(economy.clouds[contract.cloud], rent)
+    missing = max(0.0, contract.price_usd_per_h100e_hour - relet)
     usd = rejection_damages_usd(
-        round(contract.termination_fee_share * remaining),
-        round(contract.take_or_pay_share * (1 - MITIGATION) * remaining),
+        round(contract.termination_fee_share * contract.remaining_usd(month)),
+        round(contract.take_or_pay_share * missing * contract.remaining_h100e_hours(month)),
     )
     return Claim(contract.cloud, Rank.UNSECURED, usd, None, contract.contract_id)
 

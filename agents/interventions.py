@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from ..market.ledger import Bill
+from ..market.ledger import WORLD, Bill
 from ..scenarios.calendar import month_index
 from ..scenarios.schema import Intervention, Strategy
 from .economy import Economy
@@ -31,6 +31,7 @@ def intervene(economy: Economy) -> None:
             act(economy, event)
         if event.kind == "kill" and begins and not obstacle:
             killed[event.firm or ""] = "intervention"
+            _lose_cash(economy, event)
         _multiply(economy)
     if killed:  # together: neither gets the other's fleet
         liquidate(economy, killed, forced=True)
@@ -77,6 +78,13 @@ def _shock_mood(economy: Economy, event: Intervention) -> None:
 
 def _calm_mood(economy: Economy, event: Intervention) -> None:
     economy.market.sentiment.shock(-_number(event))
+
+
+def _lose_cash(economy: Economy, event: Intervention) -> None:
+    """A share of a killed firm's cash is gone: who fails by itself has none left."""
+    firm = economy.firm(event.firm or "")
+    lost = round(_number(event) * firm.cash_usd)
+    economy.market.ledger.pay(Bill(firm.name, WORLD, lost, "loss"))
 
 
 def _keep_alive(economy: Economy, event: Intervention) -> None:

@@ -7,6 +7,7 @@ cleared with them, so that the order of firms does not matter (Eisenberg & Noe 2
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from math import log10
 from typing import NamedTuple
 
 from ..market.clearing import Cleared, Estate, clear
@@ -30,7 +31,7 @@ from .solvency import overdue_usd
 
 _DEFAULT_NEWS = -0.3
 _MINOR = 0.3  # of the news and of the spreads that a small default makes
-_MAJOR_USD = 1e9
+_MAJOR_USD = 1e9  # from which on each further order of magnitude counts as much again
 
 
 class Failure(NamedTuple):
@@ -208,7 +209,8 @@ def _close(economy: Economy, failure: Failure, cleared: Cleared) -> None:
         f"${owed / 1e6:,.1f}M", owed_usd=owed, owed=claimed, payouts=payouts,
         cost_usd=cleared.cost_usd,
     )  # fmt: skip
-    weight = 1.0 if max(owed, firm.valuation_usd) >= _MAJOR_USD else _MINOR
+    size = max(owed, firm.valuation_usd) / _MAJOR_USD
+    weight = 1 + log10(size) if size >= 1 else _MINOR
     market.defaults += 1
     market.sentiment.report(_DEFAULT_NEWS * weight)
     market.world.recent_defaults += weight

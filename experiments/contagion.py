@@ -157,12 +157,15 @@ def _study(
 ) -> Study:
     """The base keeps the firm alive from the month on; the variant kills it in that month.
 
+    It is killed without cash, as firms fail: the estate of a rich one would pay its creditors well.
+
     Until then both are the same. What the scenario has in store for the firm later is left out
     where it is dead: the run would be none in which all interventions apply.
     """
     plain = [(e, e.model_dump(mode="json", exclude_none=True)) for e in base.interventions]
     until = [event for e, event in plain if firm not in e.parties or e.month <= date]
-    kept, killed = ({"month": date, "kind": kind, "firm": firm} for kind in ("keep_alive", "kill"))
+    kept = {"month": date, "kind": "keep_alive", "firm": firm}
+    killed = {"month": date, "kind": "kill", "firm": firm, "value": 1.0}
     data = {
         "title": f"{firm} killed in {date}, against {firm} kept alive",
         "scenario": scenario,

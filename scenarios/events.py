@@ -26,6 +26,7 @@ class Intervention(Section):
     month: Month
     kind: Kind
     path: str | None = None  # for set and scale
+    # for set and scale; a number for what strikes or is given; kill: share of its cash that is gone
     value: float | int | bool | str | None = None
     # for kill, keep_alive, what strikes a lab, hire_finance_office, take_stake, supply_cut of one
     firm: Name | None = None
@@ -62,6 +63,10 @@ class Intervention(Section):
             raise ValueError("an intervention of kind 'governance_shock' needs a value of 0 to 1")
         if self.kind == "liability" and not 0 < float(self.value or 0) <= 1e16:
             raise ValueError("an intervention of kind 'liability' needs US dollars as value")
+        if self.kind == "kill" and not (
+            self.value is None or (number and 0 <= float(self.value) <= 1)
+        ):
+            raise ValueError("an intervention of kind 'kill' needs no value, or one of 0 to 1")
         share = float(self.value) if isinstance(self.value, int | float) else 0.0
         if self.kind == "take_stake" and not (self.investor and number and 0 < share < 1):
             raise ValueError("an intervention of kind 'take_stake' needs investor, and a share "

@@ -180,6 +180,15 @@ def test_a_killed_firm_is_gone(firm):
     assert len(model.months) == BASE.run.months  # life goes on
 
 
+@pytest.mark.parametrize(("value", "lost"), [(None, 0.0), (0.25, 0.25), (1, 1.0)])
+def test_a_share_of_the_cash_of_a_killed_firm_is_gone(value, lost):
+    model = play({"kind": "kill", "firm": "Aurora", "value": value})
+    cash = undisturbed().firms
+    had = cash[(cash.firm == "Aurora") & (cash.month == AT - 1)].cash_usd.item()
+    flows = model.flows[(model.flows.payer == "Aurora") & (model.flows.purpose == "loss")]
+    assert flows.amount_usd.sum() == round(lost * had)
+
+
 def test_a_firm_dies_once():
     model = play({"kind": "kill", "firm": "Delta"}, {"kind": "kill", "firm": "Delta", "at": AT + 2})
     events = model.events
@@ -256,6 +265,7 @@ def test_a_run_too_short_for_an_intervention_leaves_it_out():
         ({"kind": "supply_cut", "value": 1.1}, "at most 1"),
         ({"kind": "supply_cut", "value": 0.5, "firm": "Delta"}, "a chipmaker"),
         ({"kind": "kill"}, "'kill', expected firm"),
+        ({"kind": "kill", "firm": "Delta", "value": 2}, "expected no value, or one of 0 to 1"),
         ({"kind": "set", "path": "labs.Aurora.cash_usd", "value": 1}, "opening balance"),
     ],
 )
