@@ -6,13 +6,11 @@ the model does nothing for them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ..market.money_loops import FIRM_COLUMNS, FLOW_COLUMNS, SELLERS, Floats, Shares, shares
+from ..market.money_loops import FIRM_COLUMNS, SELLERS, Floats, Shares, shares
 from ..market.recorder import arrow_schema, as_table
 from .economy import Economy
 from .reporting import contract_columns
@@ -24,14 +22,16 @@ class ResultTables:
     def __init__(self, economy: Economy) -> None:
         """Nothing is asked for yet."""
         self.economy = economy
+        self._flows: pa.Table | None = None
         self._shares: tuple[int, Shares] | None = None  # and the rows of `firms` that they rest on
 
     def table(self, name: str) -> pa.Table:
         """One result table so far."""
-        recorder = self.economy.market.recorder
         if name == "contracts":
             return as_table(name, contract_columns(self.economy))
-        table = as_table(name, recorder.columns(name))
+        if name == "flows":
+            return self._payments()
+        table = as_table(name, self.economy.market.recorder.columns(name))
         if name == "firms":
             return _with(table, "vendor_financed_share", self._of_firms(table))
         if name == "months":
@@ -49,17 +49,22 @@ class ResultTables:
 
     def _money(self) -> Shares:
         """What goes round, by the payments so far."""
-        firms = self._recorded("firms", FIRM_COLUMNS)
+        columns = zip(
+            arrow_schema("firms"), self.economy.market.recorder.columns("firms"), strict=True
+        )
+        firms = pa.table(
+            {f.name: pa.array(v, f.type) for f, v in columns if f.name in FIRM_COLUMNS}
+        )
         if self._shares is None or self._shares[0] != len(firms):
-            self._shares = len(firms), shares(self._recorded("flows", FLOW_COLUMNS), firms)
+            self._shares = len(firms), shares(self._payments(), firms)
         return self._shares[1]
 
-    def _recorded(self, name: str, wanted: Sequence[str]) -> pa.Table:
-        """Some columns of a table as they were recorded."""
-        columns = zip(arrow_schema(name), self.economy.market.recorder.columns(name), strict=True)
-        return pa.table(
-            {field.name: pa.array(v, field.type) for field, v in columns if field.name in wanted}
-        )
+    def _payments(self) -> pa.Table:
+        """The flows table, on which the others rest."""
+        columns = self.economy.market.recorder.columns("flows")
+        if self._flows is None or len(self._flows) != len(columns[0]):
+            self._flows = as_table("flows", columns)
+        return self._flows
 
 
 def _with(table: pa.Table, name: str, values: Floats) -> pa.Table:

@@ -82,6 +82,11 @@ class Attributed(NamedTuple):
     direct: Floats
     through: Floats
 
+    @property
+    def usd(self) -> Floats:
+        """Both together."""
+        return self.direct + self.through
+
 
 class Shares(NamedTuple):
     """What goes round by month, of the receipts of twelve months; NaN where there are none.
@@ -95,28 +100,27 @@ class Shares(NamedTuple):
     circular: Floats
 
 
-def add_up(flows: pa.Table, firms: pa.Table, periods: Ints | None = None) -> Payments:
+def add_up(flows: pa.Table, firms: pa.Table, period: Ints | None = None) -> Payments:
     """Sort payments by what they are for.
 
     Args:
         flows: with `FLOW_COLUMNS`.
         firms: with `FIRM_COLUMNS`; a row a firm and month, from month 0, in order of months.
-        periods: number of each month's period; by default the month itself.
+        period: number of the period of each flow; by default its month.
     """
     names, last = _listed(firms)
-    if periods is None:
-        periods = np.arange(np.asarray(firms["month"]).max(initial=-1) + 1)
-    size, count = len(names) + 1, int(periods.max(initial=-1)) + 1
+    months = [np.asarray(table["month"]) for table in (flows, firms)]
+    numbers = months if period is None else [period]
+    size, count = len(names) + 1, 1 + max(int(number.max(initial=-1)) for number in numbers)
     kind = np.repeat([0, 1, 2], [len(SALES), len(FINANCE), 1])
     kind = kind[_places(flows["purpose"], pa.array([*SALES, *FINANCE]))]
     payer, payee = (_places(flows[side], names) for side in ("payer", "payee"))
-    period = periods[np.asarray(flows["month"])]
-    at = ((kind * count + period) * size + payer) * size + payee
+    at = ((kind * count + numbers[0]) * size + payer) * size + payee
     usd = np.asarray(flows["amount_usd"])
-    sums = np.bincount(at, usd, 3 * count * size * size).astype(float)  # whole without any flow
+    sums = np.bincount(at, usd, 3 * count * size * size).astype(float, copy=False)
     cubes = sums.reshape(3, count, size, size)
-    group = np.unique(np.asarray(firms["group"])[last].astype(str), return_inverse=True)[1]
-    role = np.asarray(firms["role"])[last]
+    role, group = (np.asarray(firms[column])[last].astype(str) for column in ("role", "group"))
+    group = np.unique(np.where(group == "", np.asarray(names), group), return_inverse=True)[1]
     return Payments(names.to_pylist(), role, group, cubes[0], cubes[1], cubes.sum(axis=0))
 
 
@@ -174,9 +178,21 @@ def vendor_financed_usd(payments: Payments) -> Floats:
 
     A customer's part is the smaller of what the seller gave it and what it paid the seller.
     """
-    paid = sum(attribute(payments))
+    paid = attribute(payments).usd
     given = (payments.finance * payments.strangers)[:, :-1, :-1].transpose(0, 2, 1)
     return np.asarray(np.minimum(given, paid).sum(axis=1) * payments.sellers)
+
+
+def funds_usd(payments: Payments) -> tuple[Floats, Floats]:
+    """Equity, loans and guarantees that each firm got, from its suppliers and in all.
+
+    Suppliers are chipmakers and clouds that it paid in the period, directly or through clouds.
+    Returns two arrays, periods x firms.
+    """
+    bought = attribute(payments).usd.transpose(0, 2, 1) > 0
+    supplied = bought & payments.sellers[:, None] & payments.strangers[:-1, :-1]
+    from_suppliers = (payments.finance[:, :-1, :-1] * supplied).sum(axis=1)
+    return from_suppliers, payments.finance.sum(axis=1)[:, :-1]
 
 
 # -- circularity -----------------------------------------------------------------------------------
@@ -200,8 +216,7 @@ def circular_usd(payments: Payments, opening_cash_usd: Floats) -> tuple[Floats, 
     came, went = every.sum(axis=1)[:, :-1], every.sum(axis=2)[:, :-1]
     left = np.maximum(opening_cash_usd @ member[:-1, :-1] + np.cumsum(came - went, axis=0), 0.0)
     pool = _SLACK * np.maximum(left + went, 1.0)
-    between = every[:, :-1, :-1].transpose(0, 2, 1)
-    mixing = np.linalg.inv(pool[:, :, None] * np.eye(len(pool.T)) - between)
+    mixing = np.linalg.inv(pool[:, :, None] * np.eye(len(pool.T)) - every[:, :-1, :-1])
     of_seller = np.arange(len(sellers)), sellers
     returned = np.zeros((len(every), len(sellers)))
     paid = np.zeros((MEMORY_MONTHS, len(sellers), len(pool.T)))  # by month, seller and where it is
@@ -220,12 +235,12 @@ def _shares(paid: Floats, mix: Floats, of_seller: tuple[Ints, Ints], now: int) -
 
     The seller's own pool is the boundary: all that it pays out is new, nothing of it is old.
     """
-    carried = paid @ mix.T
-    source = -carried[:, *of_seller]
+    share = (paid.reshape(-1, len(mix)) @ mix).reshape(paid.shape)
+    source = -share[:, *of_seller]
     source[now] += 1.0
     sellers = of_seller[1]
-    spread = (mix[:, sellers] / mix[sellers, sellers]).T
-    return np.asarray(carried + source[:, :, None] * spread)
+    share += source[:, :, None] * (mix[sellers] / mix[sellers, sellers, None])
+    return share
 
 
 def _pools(payments: Payments) -> tuple[Floats, Ints]:

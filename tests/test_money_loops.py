@@ -104,7 +104,7 @@ def test_a_chain_without_a_loop_is_not_circular() -> None:
 
 
 def test_a_pure_loop_is_all_circular() -> None:
-    # The maker's 100 pay the lab, which pays the cloud, which pays the maker, which pays the lab ...
+    # The maker's 100 pay the lab, which pays the cloud, which pays the maker, and so on.
     laps = [
         row
         for month in range(0, 36, 3)
@@ -241,7 +241,8 @@ def test_vendor_finance_forgets_after_a_year() -> None:
 # -- invariants ------------------------------------------------------------------------------------
 
 CROWD: Firms = {
-    "M1": ("chipmaker", "M1"), "M2": ("chipmaker", "G"), "C1": ("cloud", "C1"), "C2": ("cloud", "G"),
+    "M1": ("chipmaker", "M1"), "M2": ("chipmaker", "G"),
+    "C1": ("cloud", "C1"), "C2": ("cloud", "G"),
     "L1": ("lab", "L1"), "L2": ("lab", "L2"), "F": ("investor", "F"),
 }  # fmt: skip
 PURPOSES = ("equity", "loan_draw", "backstop", "chips", "compute", "interest", "deposit_refund")
