@@ -169,7 +169,8 @@ def attribute(payments: Payments) -> Attributed:
     custom[:, clouds] = 0.0
     passed_on = direct[:, clouds] - own
     through = np.matmul(custom, passed_on)
-    direct[:, clouds] -= custom.sum(axis=1)[:, :, None] * passed_on
+    kept = np.maximum(1 - custom.sum(axis=1), 0.0)
+    direct[:, clouds] = own + kept[:, :, None] * passed_on
     return Attributed(direct, through * strangers[:-1, :-1])
 
 
