@@ -224,14 +224,14 @@ def circular_usd(payments: Payments, opening_cash_usd: Floats) -> tuple[Floats, 
     for month, mix in enumerate(mixing):
         now = month % MEMORY_MONTHS
         paid[now] = 0.0  # too old by now: its place is taken by what leaves this month
-        share = _shares(paid, mix, of_seller, now)
+        share = _made_of(paid, mix, of_seller, now)
         returned[month] = (share.sum(axis=0) * sold[month, :-1, sellers]).sum(axis=1)
         paid = share * left[month]
         paid[:, *of_seller] = 0.0  # back home: no longer followed
     return sold.sum(axis=1)[:, sellers], returned
 
 
-def _shares(paid: Floats, mix: Floats, of_seller: tuple[Ints, Ints], now: int) -> Floats:
+def _made_of(paid: Floats, mix: Floats, of_seller: tuple[Ints, Ints], now: int) -> Floats:
     """Share of each pool that is money of each seller, by the month in which it left it.
 
     The seller's own pool is the boundary: all that it pays out is new, nothing of it is old.
