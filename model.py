@@ -33,6 +33,7 @@ from .agents.opened_talks import open_purchases
 from .agents.procurement import Procurement
 from .agents.programme_talks import Programmes
 from .agents.reporting import measure
+from .agents.result_tables import ResultTables
 from .agents.service import ask_users, serve_users
 from .agents.settlement import settle
 from .agents.subletting import share_compute
@@ -108,6 +109,7 @@ class ComputeMarket(mesa.Model):
         self._turns = schedule(rules)
         self.economy = founding.found(self, rules, Draws(self.entropy, draw_log))
         self.market = self.economy.market
+        self._tables = ResultTables(self.economy)
         self.procurement = Procurement()
         self.programmes = Programmes()
         self.supplier_talks = SupplierTalks()
@@ -205,7 +207,7 @@ class ComputeMarket(mesa.Model):
     def table(self, name: str) -> pa.Table:
         """A result table so far, as Arrow."""
         with _without_collector():
-            return founding.result_table(self.economy, name)
+            return self._tables.table(name)
 
     def manifest(self) -> dict[str, Any]:
         """What is needed to reproduce the run, and whether its books balance."""

@@ -193,7 +193,8 @@ def support_usd(economy: Economy, cloud: str, lab: Lab) -> float:
         + face_usd(partner)
     )
     wanted = failure_risk(market, lab.runway_months) * lab.trust * at_stake
-    return min(wanted, _SUPPORT_MEANS_SHARE * (partner.cash_usd + partner.purse_usd))
+    means = _SUPPORT_MEANS_SHARE * (partner.cash_usd + partner.purse_usd)
+    return partner.spec.giving_share * min(wanted, means)
 
 
 def failure_risk(market: Market, months: float) -> float:

@@ -89,7 +89,8 @@ def _tickets(economy: Economy, firm: Firm) -> dict[str, int]:
         if isinstance(owner, Investor):
             tickets[name] = int(owner.spec.largest_ticket_share * owner.dry_powder_usd)
         else:
-            tickets[name] = int(_STRATEGIC_CASH_SHARE * owner.cash_usd)
+            share = owner.spec.giving_share * _STRATEGIC_CASH_SHARE
+            tickets[name] = int(share * owner.cash_usd)
     return tickets
 
 

@@ -56,9 +56,12 @@ def _sell_stakes(economy: Economy, firm: Firm) -> None:
         holder = economy.find(stake.investor)
         if holder is None or not holder.alive:
             continue
-        shares[holder.name] = shares.get(holder.name, 0.0) + stake.share
-        free = holder.dry_powder_usd if isinstance(holder, Investor) else holder.cash_usd
-        usd = min(round(stake.cost_usd), free)
+        giving = holder.spec.giving_share
+        if giving == 0:
+            continue
+        shares[holder.name] = shares.get(holder.name, 0.0) + giving * stake.share
+        free = holder.free_cash_usd if isinstance(holder, Investor) else holder.cash_usd
+        usd = min(round(giving * stake.cost_usd), free)
         market.ledger.pay(Bill(holder.name, firm.name, usd, "equity", firm.name))
     if shares:
         firm.cap_table = CapTable.from_stakes(shares)

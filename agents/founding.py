@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import mesa
-import pyarrow as pa
 
 from ..market.contracts import ComputeContract
 from ..market.equity import CapTable
 from ..market.ledger import WORLD, Bill
 from ..market.market import Market
 from ..market.randomness import Draws
-from ..market.recorder import as_table
 from ..scenarios import schema
 from ..scenarios.calendar import month_index, month_label
 from ..scenarios.entry import entry_month
@@ -28,7 +26,6 @@ from .investor import Investor
 from .lab import Lab
 from .lending import lend, open_loans
 from .plain import plain
-from .reporting import contract_columns
 from .service import observe_use, open_shares
 from .warrants import open_backstops
 
@@ -227,10 +224,3 @@ def verify(economy: Economy) -> str:
     """Check that the journal rebuilds the books; returns "ok" or raises LedgerError."""
     economy.market.ledger.verify_journal()
     return "ok"
-
-
-def result_table(economy: Economy, name: str) -> pa.Table:
-    """One result table so far."""
-    if name == "contracts":
-        return as_table(name, contract_columns(economy))
-    return as_table(name, economy.market.recorder.columns(name))

@@ -278,7 +278,7 @@ def _strategic_bid(firm: Firm, ratio: float) -> float:
     fund = getattr(firm.spec, "strategic_fund_share", None)
     if fund is not None:
         budget = min(budget, fund * sum(list(firm.revenues)[-12:]))
-    return max(0.0, budget)
+    return max(0.0, firm.spec.giving_share * budget)
 
 
 def _record(

@@ -61,6 +61,9 @@ def _announce(economy: Economy, event: Intervention, obstacle: str) -> None:
     why = f": not applicable, {obstacle}" if obstacle else ""
     if event.investor is not None:
         what = f"{event.investor} in {what}"
+        investor = economy.find(event.investor)
+        if not why and investor is not None and investor.spec.giving_share < 1:
+            why = f", of which it gives {investor.spec.giving_share:.0%}"
     details: dict[str, Any] = {"kind": event.kind, "path": event.path, "value": event.value}
     if obstacle:
         details["not_applicable"] = True
@@ -94,7 +97,10 @@ def _keep_alive(economy: Economy, event: Intervention) -> None:
 def _take_stake(economy: Economy, event: Intervention) -> None:
     """New shares of a firm for an investor, paid at once."""
     firm, holder = economy.firm(event.firm or ""), economy.firm(event.investor or "")
-    share, usd = _number(event), round(event.amount_usd)
+    giving = holder.spec.giving_share
+    if giving == 0:
+        return
+    share, usd = giving * _number(event), round(giving * event.amount_usd)
     if usd:
         economy.market.ledger.pay(Bill(holder.name, firm.name, usd, "equity", firm.name))
     firm.cap_table.issue(holder.name, round(firm.cap_table.total * share / (1 - share)))

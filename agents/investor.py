@@ -25,9 +25,14 @@ class Investor(Firm):
         return self.spec.kind == "private_credit"
 
     @property
-    def dry_powder_usd(self) -> int:
+    def free_cash_usd(self) -> int:
         """Cash that is not promised to anyone."""
         return max(0, self.cash_usd - self.committed_usd)
+
+    @property
+    def dry_powder_usd(self) -> int:
+        """What of that the fund may put into firms."""
+        return int(self.spec.giving_share * self.free_cash_usd)
 
     def call_capital(self) -> None:
         """Limited partners pay in commitments, less in a poor mood."""

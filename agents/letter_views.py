@@ -49,7 +49,7 @@ def giver_view(
 
 def free_cash_usd(giver: Firm) -> int:
     """Cash that is not promised to others."""
-    return giver.dry_powder_usd if isinstance(giver, Investor) else giver.cash_usd
+    return giver.free_cash_usd if isinstance(giver, Investor) else giver.cash_usd
 
 
 def taker_view(economy: Economy, giver: Firm, taker: Firm, price_usd: float) -> TakerView:

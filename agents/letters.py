@@ -101,6 +101,9 @@ def _talk(economy: Economy, talk: LetterTalk) -> None:
     if not (giver.alive and taker.alive) or giver.frozen:
         _refuse(economy, talk, "WITHDRAWN", "a party in distress withdrew")
         return
+    if giver.spec.giving_share == 0:
+        _refuse(economy, talk, "WITHDRAWN", f"{giver.name} gives nothing")
+        return
     rules = economy.market.rules.world.bargaining
     fixed = terms.pre_money_usd
     if fixed is not None:
@@ -160,7 +163,10 @@ def _enter(economy: Economy, terms: schema.Letter, talk: LetterTalk | None) -> N
     """A letter comes into force: signed after talks, or given at the start of the run."""
     market = economy.market
     giver, taker = economy.firm(terms.giver), economy.firm(terms.taker)
-    amount = sum([round(t.amount_usd) for t in terms.tranches])
+    # what binds is given today; of what does not, the giver decides when it is due
+    binds = 1.0 if talk is None else giver.spec.giving_share
+    amounts = [round(t.amount_usd * (binds if t.binding else 1.0)) for t in terms.tranches]
+    amount = sum(amounts)
     price = of_mark = None
     if talk is not None and terms.pre_money_usd is None and talk.talk.package is not None:
         of_mark = talk.talk.package.price / talk.fair_usd
@@ -175,7 +181,7 @@ def _enter(economy: Economy, terms: schema.Letter, talk: LetterTalk | None) -> N
          "price_usd": terms.pre_money_usd or price, "amount_usd": amount, "converted_share": 0.0},
     )  # fmt: skip
     market.book.deals.append(deal)
-    tranches = _tranches(economy, terms, deal.contract_id, of_mark)
+    tranches = _tranches(economy, terms, amounts, deal.contract_id, of_mark)
     letter = Letter(deal, giver.name, taker.name, amount, market.month, expires, tranches)
     for tranche in tranches:
         promise(economy, tranche)
@@ -206,7 +212,7 @@ def _enter(economy: Economy, terms: schema.Letter, talk: LetterTalk | None) -> N
 
 
 def _tranches(
-    economy: Economy, terms: schema.Letter, deal_id: str, of_mark: float | None
+    economy: Economy, terms: schema.Letter, amounts: list[int], deal_id: str, of_mark: float | None
 ) -> list[PendingTranche]:
     giver, taker = economy.firm(terms.giver), economy.firm(terms.taker)
     run = economy.market.rules.run
@@ -216,7 +222,7 @@ def _tranches(
         PendingTranche(
             taker.name,
             giver.name,
-            round(given.amount_usd),
+            usd,
             deal_id,
             given.trigger,
             due=0 if given.month is None else month_index(run, given.month),
@@ -230,7 +236,7 @@ def _tranches(
             of_mark=of_mark or 1.0,
             number=number,
         )
-        for number, given in enumerate(terms.tranches, start=1)
+        for number, (given, usd) in enumerate(zip(terms.tranches, amounts, strict=True), start=1)
     ]
 
 
@@ -288,8 +294,9 @@ def _decide(
         return
     letter.tranches.remove(tranche)
     giver_draw = market.draws.uniform("letter", giver.name, taker.name, market.month, item)
-    unable = giver.frozen or free_cash_usd(giver) < tranche.amount_usd
-    if unable or giver_draw >= converts(giver_gain(for_giver)):
+    giving = giver.spec.giving_share
+    unable = giving == 0 or giver.frozen or free_cash_usd(giver) < tranche.amount_usd
+    if unable or giver_draw >= giving * converts(giver_gain(for_giver)):
         release(economy, tranche)
         change = given_up(economy, letter, tranche.amount_usd)
         _tell(economy, letter, tranche, "tranche_declined", None if unable else for_giver, change)
@@ -315,12 +322,14 @@ def _tell(
     view: GiverView | TakerView | None,
     change: dict[str, float] | None = None,
 ) -> None:
-    """What became of a tranche, and why; without a view its giver lacks the cash."""
+    """What became of a tranche, and why; without a view its giver lacks the cash or the will."""
     who, other = letter.giver, letter.taker
     if isinstance(view, TakerView):
         who, other = other, who
     paid = kind == "tranche_converted"
-    reason = "" if paid else "it has not the cash" if view is None else why(view)
+    gives = economy.firm(letter.giver).spec.giving_share > 0
+    unable = "it has not the cash" if gives else "it gives nothing"
+    reason = "" if paid else unable if view is None else why(view)
     gain = taker_gain(view) if isinstance(view, TakerView) else view and giver_gain(view)
     text = f"{who} {_VERBS[kind]} {money(tranche.amount_usd)} that were due on "
     text += f"{tranche.condition()} under the letter {'with' if who == letter.taker else 'to'} "

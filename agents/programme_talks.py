@@ -305,11 +305,12 @@ class Talks(Assessment):
 
     def _short_of_funds(self, asked: dict[str, float]) -> bool:
         """Whether the loans, less a vendor's own margin in the chips, overtax the partner."""
+        giving = self.partner.spec.giving_share
         lent = sum([self.side(self.economy.clouds[h], s).lent_usd for h, s in asked.items()])
         batch = self.deal.batch_units * self.unit_usd()
-        outlay = lent - self.lender_view().margin * batch
+        outlay = lent - giving * self.lender_view().margin * batch
         free = max(0, self.partner.cash_usd - self.partner.committed_usd)
-        missing = outlay - _LENDING_SHARE * free
+        missing = outlay - giving * _LENDING_SHARE * free
         if missing > 0:
             self._block(
                 self.partner.name, "financing_partner", "it cannot lend so much", missing,

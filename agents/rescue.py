@@ -58,7 +58,7 @@ def rescued(economy: Economy, firm: Firm, failing: Collection[str]) -> bool:
     for partner in _partners(economy, firm, failing):
         loss = lost.get(partner.name, 0) + loss_beyond_claims_usd(economy, partner, firm)
         gain = (1 - risk) * loss - risk * amount
-        means = means_usd(partner, _MEANS_SHARE)
+        means = partner.spec.giving_share * means_usd(partner, _MEANS_SHARE)
         views.append(Weighing(partner, loss, gain, means))
     able = [view for view in views if view.gain_usd > 0 and view.means_usd >= amount]
     if able:

@@ -19,22 +19,22 @@ def open_backstops(economy: Economy) -> None:
     for given in market.rules.backstops:
         granted = 0 if given.granted is None else month_index(run, given.granted)
         ref = market.book.new_id(given.guarantor, given.cloud, market.dates[granted], "backstop")
+        expires = month_index(run, given.expires)
+        most = given.h100e * given.price_usd_per_h100e_hour * HOURS_PER_MONTH
+        months = expires - granted
+        deal = Deal(
+            ref, "backstop", given.guarantor, given.cloud, DealStatus.SIGNED, "SIGNED", granted,
+            {"workload": given.workload, "month_signed": granted, "month_start": granted,
+             "month_end": expires, "h100e": given.h100e,
+             "price_usd": given.price_usd_per_h100e_hour,
+             "amount_usd": round(most * months), "term_months": months},
+        )  # fmt: skip
+        market.book.deals.append(deal)
         backstop = Backstop(
             given.guarantor, given.cloud, given.workload, given.h100e,
-            given.price_usd_per_h100e_hour, granted, month_index(run, given.expires), ref,
+            given.price_usd_per_h100e_hour, granted, expires, deal,
         )  # fmt: skip
         market.promises.backstops.append(backstop)
-        most = given.h100e * given.price_usd_per_h100e_hour * HOURS_PER_MONTH
-        months = backstop.expires - granted
-        market.book.deals.append(
-            Deal(
-                ref, "backstop", given.guarantor, given.cloud, DealStatus.SIGNED, "SIGNED", granted,
-                {"workload": given.workload, "month_signed": granted, "month_start": granted,
-                 "month_end": backstop.expires, "h100e": given.h100e,
-                 "price_usd": given.price_usd_per_h100e_hour,
-                 "amount_usd": round(most * months), "term_months": months},
-            )
-        )  # fmt: skip
 
 
 def bill_backstops(economy: Economy) -> None:
@@ -46,6 +46,8 @@ def bill_backstops(economy: Economy) -> None:
             continue
         if not (guarantor.alive and cloud.alive):
             continue
+        if backstop.granted == market.month > 0:
+            _grant_in_part(backstop, guarantor.spec.giving_share)
         workload = backstop.workload
         sold = cloud.reserved[workload] + cloud.spot_sold[workload]
         h100e = min(backstop.h100e, max(0.0, cloud.pool[workload] - sold))
@@ -58,9 +60,23 @@ def bill_backstops(economy: Economy) -> None:
         market.event(
             "backstop_paid", cloud.name, guarantor.name, usd,
             f"{guarantor.name} takes {h100e:,.0f} {workload} H100e that {cloud.name} could not "
-            f"sell, for ${usd / 1e6:,.1f}M", contract_id=backstop.ref, h100e=h100e,
+            f"sell, for ${usd / 1e6:,.1f}M", contract_id=backstop.deal.contract_id, h100e=h100e,
             workload=workload,
         )  # fmt: skip
+
+
+def _grant_in_part(backstop: Backstop, giving_share: float) -> None:
+    """A guarantor guarantees so much of what was meant; nothing at a share of 0."""
+    if giving_share == 1:
+        return
+    backstop.h100e *= giving_share
+    most = backstop.h100e * backstop.price_usd_per_h100e_hour * HOURS_PER_MONTH
+    values = backstop.deal.values
+    values["h100e"] = backstop.h100e
+    values["amount_usd"] = round(most * (backstop.expires - backstop.granted))
+    if giving_share == 0:
+        backstop.deal.status, backstop.deal.outcome = DealStatus.LAPSED, "WITHDRAWN"
+        values |= {"month_ended": backstop.granted, "reason": "the guarantor gives nothing"}
 
 
 def follow_warrants(economy: Economy) -> None:

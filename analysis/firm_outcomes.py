@@ -11,6 +11,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ..market.columns import Columns
+from ..market.money_loops import FIRM_COLUMNS as MONEY_OF_FIRMS
+from ..market.money_loops import FLOW_COLUMNS, add_up, funds_usd, ratio
 from ..market.recorder import ARROW
 from .firm_finance import FINANCE_COLUMNS, FINANCE_SERIES, finance_columns
 from .tables import AnyTables, columns, events_of
@@ -45,6 +47,8 @@ FIRM_COLUMNS: Final[Columns] = (  # of `firm_outcomes`, with their kinds
     *FINANCE_COLUMNS,
     ("first_chipmaker_training_share", "float"),
     ("first_chipmaker_inference_share", "float"),
+    ("vendor_funds_usd", "int"),
+    ("vendor_funds_share", "float"),
 )
 _OWN: Final = ("arr_usd", "cash_usd", "runway_months", "arrears_usd", "main_supplier")
 _SERIES: Final = (*_OWN, "burn_usd", *FINANCE_SERIES, *SHARE_SERIES)  # of `firms`
@@ -70,7 +74,7 @@ def firm_table(tables: AnyTables, scenario: Scenario) -> pa.Table:
     roles = roles_of(scenario)
     names = list(roles)
     switched = pa.array([turn["lab"] for turn in _turns(tables)], pa.string())
-    flows = columns(tables, "flows", "purpose", "payee", "amount_usd")
+    flows = columns(tables, "flows", *FLOW_COLUMNS)
     found: dict[str, Any] = {
         "firm": names,
         "role": list(roles.values()),
@@ -79,6 +83,7 @@ def firm_table(tables: AnyTables, scenario: Scenario) -> pa.Table:
         **_from_events(columns(tables, "events", "kind", "firm", "month", "amount_usd"), names),
         "switches": _per_firm(names, switched),
         "funds_raised_usd": _raised(flows, names),
+        **_vendor_funds(flows, columns(tables, "firms", *MONEY_OF_FIRMS), names),
     }
     arrays = [pa.array(found[name], ARROW[kind], from_pandas=True) for name, kind in FIRM_COLUMNS]
     return pa.Table.from_arrays(arrays, [name for name, _ in FIRM_COLUMNS])
@@ -172,6 +177,18 @@ def _raised(flows: pa.Table, names: list[str]) -> Places:
     raised = np.zeros(len(names), dtype=np.int64)
     np.add.at(raised, at, np.asarray(equity["amount_usd"]))
     return raised
+
+
+def _vendor_funds(flows: pa.Table, firms: pa.Table, names: list[str]) -> dict[str, Floats]:
+    """Equity, loans and guarantees that each firm got from its suppliers, USD, and their share."""
+    payments = add_up(flows, firms, np.zeros(len(flows), dtype=np.int64))
+    vendor, funds = (usd.sum(axis=0) for usd in funds_usd(payments))
+    at = _places(names, pa.array(payments.names, pa.string()))
+    known = np.asarray(pc.is_valid(at))
+    places = np.asarray(at.drop_null())
+    usd, share = np.zeros(len(names)), np.full(len(names), np.nan)
+    usd[places], share[places] = vendor[known], ratio(vendor, funds)[known]
+    return {"vendor_funds_usd": usd, "vendor_funds_share": share}
 
 
 def _per_firm(names: list[str], named: pa.Array | pa.ChunkedArray) -> Places:

@@ -19,6 +19,7 @@ from . import (  # noqa: F401 (each enters its outcomes)
     entry_outcomes,
     finance_outcomes,
     letter_outcomes,
+    money_outcomes,
     programme_outcomes,
     workload_outcomes,
 )

@@ -1,4 +1,4 @@
-"""Six figures of a run: tables in, a matplotlib `Figure` out."""
+"""The figures of a run: tables in, a matplotlib `Figure` out."""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ from .drawing import (
     style,
     write_png,
 )
+from .money_figure import vendor_finance
 from .outcomes import switches
 from .panels import (
     cash_lines,
@@ -256,11 +257,12 @@ FIGURES: Final[Mapping[str, Callable[[Tables], Figure]]] = {
     "capacity_and_demand": capacity_and_demand,
     "supplier_shares": supplier_shares,
     "funding_and_sentiment": funding_and_sentiment,
+    "vendor_finance": vendor_finance,
 }
 
 
 def save_figures(tables: Tables, directory: str | Path) -> list[Path]:
-    """Write the six figures as PNG files into a folder, made if need be; return their paths."""
+    """Write all figures as PNG files into a folder, made if need be; return their paths."""
     Path(directory).mkdir(parents=True, exist_ok=True)
     paths = []
     for name, draw in FIGURES.items():

@@ -26,6 +26,8 @@ CAPTIONS: Final[Mapping[str, str]] = {
     "capacity_and_demand": "Power, inference compute, demand, and how much of capacity is used.",
     "supplier_shares": "Whom each lab has its compute from; triangles mark a new main supplier.",
     "funding_and_sentiment": "Money raised by kind, valuations at rounds, and investors' mood.",
+    "vendor_finance": "Sellers' revenue, organic and paid with money that they had given their "
+    "customers, and how much of it comes from the largest customer.",
 }
 _METHOD: Final = (
     "One run of an agent-based model: labs, clouds, chipmakers and investors negotiate compute, "

@@ -63,6 +63,8 @@ FIRM_MEASURES: Final[Mapping[str, Measure]] = {
     "first_chipmaker_inference_share": Measure(
         "share", None, _column("first_chipmaker_inference_share")
     ),
+    "vendor_funds_usd": Measure("USD", None, _column("vendor_funds_usd")),
+    "vendor_funds_share": Measure("share", None, _column("vendor_funds_share")),
 }
 
 

@@ -183,7 +183,7 @@ class Backstop:
     price_usd_per_h100e_hour: float
     granted: int
     expires: int
-    ref: str
+    deal: Deal  # its row of the contracts table
     paying: bool = False  # last month
 
 

@@ -59,6 +59,7 @@ class Firm(Section):
     cash_usd: Usd = Field(0, json_schema_extra=OPENING)
     parent_funding_usd_per_year: Usd = 0.0
     parent_funding_growth_per_year: Growth = 0.0
+    giving_share: Share = 1.0  # of what it would put into others: equity, letters, loans, backstops
 
 
 class Lab(Firm):

@@ -56,6 +56,7 @@ def firms_of(runs: pd.DataFrame, **columns: list[Any]) -> pd.DataFrame:
     usual |= {"mean_runway_months": 12.0, "commitments_signed_usd": 0.0}
     usual |= {"final_compute_per_unit": 0.1, "sublet_h100e_hours": 0.0}
     usual |= {"first_chipmaker_training_share": 0.5, "first_chipmaker_inference_share": 0.5}
+    usual |= {"vendor_funds_usd": 0, "vendor_funds_share": 0.0}
     return table.assign(**usual).assign(**columns)
 
 

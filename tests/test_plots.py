@@ -1,4 +1,4 @@
-"""The six figures: units on the axes, dates below, the table's own numbers, small files."""
+"""The figures of a run: units on the axes, dates below, the table's own numbers, small files."""
 
 from __future__ import annotations
 
@@ -190,8 +190,8 @@ def test_hardly_any_data(build, tmp_path):
     months = 1
     firm = {"firm": "Ada", "role": "lab", "kind": "independent", "runway_months": 999.0}
     tables = build(months=months, firms=[firm | {"month": m} for m in range(months)])
-    assert len(save_figures(tables, tmp_path)) == 6
-    assert len(save_figures(build(months=months), tmp_path)) == 6
+    assert len(save_figures(tables, tmp_path)) == len(FIGURES)
+    assert len(save_figures(build(months=months), tmp_path)) == len(FIGURES)
 
 
 def test_many_firms_are_cut_to_those_that_tell_most(build):

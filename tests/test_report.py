@@ -60,7 +60,7 @@ def test_page_is_strict_html_and_asks_for_nothing(
 
 def test_figures_are_svg(run_html: str) -> None:
     drawn = re.findall(r'src="data:image/svg\+xml;base64,([^"]*)"', run_html)
-    assert len(drawn) == 6
+    assert len(drawn) == 7
     assert all(b"<svg" in base64.b64decode(svg) for svg in drawn)
 
 
