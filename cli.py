@@ -233,6 +233,26 @@ def sensitivity(
 
 
 @app.command()
+@plays_runs
+def tune(
+    spec: Annotated[str, typer.Argument(metavar="SPEC", help="A tuning file, or a shipped one.")],
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder of the tuning.")],
+    *,
+    running: Running,
+    quiet: Quiet = False,
+) -> None:
+    """Search better parameters for a firm's strategies, and score the best on unseen seeds."""
+    from .experiments.tune import tune as play_tuning
+    from .experiments.tuned import save, screen
+
+    tuned = play_tuning(spec, out, progress=not quiet, **vars(running))
+    save(tuned)
+    if not quiet:
+        _print(screen(tuned))
+        typer.echo(f"Trials, tables and figures in {out}")
+
+
+@app.command()
 def scenarios() -> None:
     """List the scenarios that come with the package."""
     from .scenario import shipped

@@ -79,15 +79,20 @@ def added_strategies() -> tuple[tuple[str, str, str, type], ...]:
     return tuple(entry for entry in catalogue() if entry[:3] not in _SHIPPED)
 
 
-def make(role: str, decision: str, given: Strategy) -> Any:
-    """Build the decision rule that a scenario names; StrategyError says what is wrong."""
+def rule_named(role: str, decision: str, name: str) -> type:
+    """The class of a decision rule; StrategyError names those that exist."""
     known = REGISTRY[role, decision]
-    if given.name not in known:
+    if name not in known:
         raise StrategyError(
-            f"unknown strategy '{given.name}'{_hint(given.name, known)}; "
+            f"unknown strategy '{name}'{_hint(name, known)}; "
             f"expected one of: {', '.join(sorted(known))}"
         )
-    rule = known[given.name]
+    return known[name]
+
+
+def make(role: str, decision: str, given: Strategy) -> Any:
+    """Build the decision rule that a scenario names; StrategyError says what is wrong."""
+    rule = rule_named(role, decision, given.name)
     names = [f.name for f in fields(rule)]
     for name, value in given.parameters.items():
         if name not in names:
