@@ -253,6 +253,29 @@ def tune(
 
 
 @app.command()
+@plays_runs
+def tournament(
+    spec: Annotated[
+        str, typer.Argument(metavar="SPEC", help="A tournament file, or a shipped one.")
+    ],
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder of the tournament.")],
+    *,
+    running: Running,
+    quiet: Quiet = False,
+) -> None:
+    """Play strategies against strategies: payoffs, best replies, equilibria."""
+    from .experiments.standings import save, screen
+    from .experiments.tournament import play_tournament
+
+    played = play_tournament(spec, out, progress=not quiet, **vars(running))
+    save(played)
+    if not quiet:
+        _print(screen(played))
+        typer.echo(f"Runs, payoffs and figure in {out}")
+    _leave_if_failed(played.folder)
+
+
+@app.command()
 def scenarios() -> None:
     """List the scenarios that come with the package."""
     from .scenario import shipped

@@ -124,7 +124,7 @@ class TestScores:
         values = {"x": np.array([5.0, np.nan, 3.0]), "y": np.array([0.0, 0.0, 0.0])}
         assert stand_ins(asked, values) == (0.0, 1.0)
         values["y"][:] = np.nan
-        with pytest.raises(StudyError, match="'y'.*some run of the scenario"):
+        with pytest.raises(StudyError, match=r"'y'.*some run of the scenario"):
             stand_ins(asked, values)
 
     def test_trials_whose_runs_fail_have_a_score_and_are_counted(
