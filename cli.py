@@ -318,15 +318,14 @@ def schema() -> None:
 @app.command()
 def strategies() -> None:
     """List the decision rules by role and decision, with their parameters."""
-    from dataclasses import fields
-
     from .agents.strategies import catalogue
+    from .agents.strategies.parameters import explained
 
     for role, decision, name, rule in catalogue():
         first_line = (rule.__doc__ or "").strip().partition("\n")[0]
         typer.echo(f"{role}.{decision}: {name}\n    {first_line}")
-        if parameters := ", ".join(f"{f.name}={f.default}" for f in fields(rule)):
-            typer.echo(f"    {parameters}")
+        for line in explained(rule):
+            typer.echo(f"    {line}")
 
 
 @app.command()
@@ -431,8 +430,9 @@ def _user_faults() -> tuple[type[Exception], ...]:
     """The errors that are answered by one line; loaded late, they cost imports."""
     from .scenario import ScenarioError
 
-    tables = sys.modules.get(f"{__package__}.analysis.tables")
-    return (ScenarioError, *([tables.OutputError] if tables else []))
+    late = {"analysis.tables": "OutputError", "agents.strategies": "StrategyError"}
+    loaded = {sys.modules.get(f"{__package__}.{module}"): name for module, name in late.items()}
+    return (ScenarioError, *(getattr(module, name) for module, name in loaded.items() if module))
 
 
 def _fail(message: str, code: int = USER_FAULT) -> int:

@@ -7,14 +7,16 @@ numbers that are varied.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from importlib import resources
+from math import isinf
 from os import PathLike
 from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import Field, model_validator
 
 from ..agents.strategies import REGISTRY, StrategyError, rule_named
+from ..agents.strategies.parameters import Declared, declared
 from ..scenario import Scenario
 from ..scenarios.checks import validated
 from ..scenarios.fields import Name, NonNegative, Positive, Section, Strategy
@@ -161,9 +163,9 @@ def search_space(tuning: Tuning, scenario: Scenario) -> list[Dimension]:
     space = []
     for tuned in tuning.decisions:
         where = f"decisions.{tuned.decision}"
-        known = [decision for r, decision in REGISTRY if r == role]
-        if tuned.decision not in known:
-            hint = nearest(tuned.decision, known)
+        decided = [decision for r, decision in REGISTRY if r == role]
+        if tuned.decision not in decided:
+            hint = nearest(tuned.decision, decided)
             raise StudyError(
                 f"decisions: given '{tuned.decision}', expected a decision of {role}{hint}"
             )
@@ -173,20 +175,20 @@ def search_space(tuning: Tuning, scenario: Scenario) -> list[Dimension]:
             raise StudyError(f"{where}.strategy: {error}") from None
         given: Strategy = getattr(entry, tuned.decision)
         own = given.parameters if given.name == tuned.strategy else {}
-        declared = {field.name: field for field in fields(rule)}
+        known = {parameter.name: parameter for parameter in declared(rule)}
         for name in tuned.parameters:
-            if name not in declared:
+            if name not in known:
                 raise StudyError(
                     f"{where}.parameters: given '{name}', expected a parameter of "
-                    f"'{tuned.strategy}'{nearest(name, declared)}"
+                    f"'{tuned.strategy}'{nearest(name, known)}"
                 )
-        for name in tuned.parameters or declared:
+        for name in tuned.parameters or known:
             path = f"{role}.{tuning.firm}.{tuned.decision}.{name}"
             space.append(
                 _dimension(
                     f"{tuned.decision}.{name}",
                     path,
-                    declared[name],
+                    known[name],
                     tuned.parameters.get(name, Range()),
                     own.get(name),
                 )
@@ -208,20 +210,22 @@ def settings(
     }
 
 
-def _dimension(name: str, path: str, declared: Any, wanted: Range, own: float | None) -> Dimension:
-    least, most = declared.metadata["range"]
-    low = least if wanted.low is None else wanted.low
-    high = most if wanted.high is None else wanted.high
-    if not least <= low < high <= most:
+def _dimension(
+    name: str, path: str, parameter: Declared, wanted: Range, own: float | None
+) -> Dimension:
+    low = parameter.low if wanted.low is None else wanted.low
+    high = parameter.high if wanted.high is None else wanted.high
+    if isinf(low) or isinf(high):
+        raise StudyError(f"{name}: given no range, expected low and high: it declares none")
+    if not parameter.low <= low < high <= parameter.high:
         raise StudyError(
             f"{name}: given a range from {low:g} to {high:g}, expected one within "
-            f"{least:g} to {most:g}, low below high"
+            f"{parameter.low:g} to {parameter.high:g}, low below high"
         )
     log = wanted.scale == "log"
     if log and low <= 0:
         raise StudyError(f"{name}: given a log scale from {low:g}, expected low above 0")
     return Dimension(
-        name, path, low, high, declared.default if own is None else own,
-        isinstance(declared.default, int), log,
-        declared.metadata["unit"], declared.metadata["doc"],
+        name, path, low, high, parameter.default if own is None else own,
+        isinstance(parameter.default, int), log, parameter.unit, parameter.meaning,
     )  # fmt: skip

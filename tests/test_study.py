@@ -296,9 +296,11 @@ def test_ids_do_not_depend_on_the_process() -> None:
         "from dataclasses import dataclass\n"
         "from computemarket.agents.strategies import register\n"
         "@register('labs', 'procurement', 'timid')\n@dataclass(frozen=True)\nclass Timid:\n"
-        "    share: float = 0.5\n"
-        "    def requests(self, view):\n"
-        "        return [x for x in view if x.name in {'a', 'b', 'c'}] and self.share\n"
+        "    horizon_months: int = 5\n"
+        "    def wanted_h100e(self, view):\n"
+        "        return 0.5 if view.workload in {'a', 'b', 'c'} else 0.0\n"
+        "    def spot_share(self, view):\n"
+        "        return 0.5\n"
     )
 
     def run_id(hash_seed: str, source: str, folder: Path) -> str:

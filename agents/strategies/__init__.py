@@ -7,48 +7,107 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Iterator
-from dataclasses import fields
+from dataclasses import MISSING, fields, is_dataclass
 from typing import Any, Final
 
+from ...market.negotiation import Tactic
 from ...scenarios.schema import Scenario, Strategy
-from .capacity import AssetBacked, ForecastLed
-from .finance import FinanceOffice, FounderLed
-from .financing import RunwayTrigger
-from .investing import Conviction, EfficientGrowth, GrowthMultiple, ReturnHurdle
+from .capacity import AssetBacked, Borrowing, Capacity, EquityFirst, ForecastLed, PreLet
+from .finance import Finance, FinanceOffice, FounderLed
+from .financing import Financing, MarketWindow, RunwayTrigger
+from .guarding import StrategyError, guarded
+from .investing import (
+    Bidding,
+    Conviction,
+    EfficientGrowth,
+    FollowOn,
+    FreshLook,
+    GrowthMultiple,
+    MarginOfSafety,
+    ProRata,
+    ReturnHurdle,
+    Valuation,
+)
 from .negotiation import Boulware, Conceder, Linear
-from .pricing import BacklogPricing, CostPlus, MarketFollower
-from .procurement import CoverAhead, ServeFirst, SpotFirst
-from .rationing import WeightedAllocation
+from .parameters import declared
+from .pricing import (
+    BacklogPricing,
+    ChipPricing,
+    CloudPricing,
+    CostPlus,
+    MarketFollower,
+    ShareBuilder,
+)
+from .procurement import Allocation, CoverAhead, Procurement, ResearchFirst, ServeFirst, SpotFirst
+from .rationing import BroadBase, Rationing, WeightedAllocation
+from .vendor_finance import DemandBuilder, StrategicFund, VendorFinance
+
+__all__ = [
+    "PROTOCOLS",
+    "REGISTRY",
+    "StrategyError",
+    "added_strategies",
+    "catalogue",
+    "decisions",
+    "guarded",
+    "make",
+    "register",
+    "rule_named",
+    "unknown_strategies",
+]
+
+PROTOCOLS: Final[dict[tuple[str, str], type]] = {
+    ("labs", "procurement"): Procurement,
+    ("labs", "negotiation"): Tactic,
+    ("labs", "financing"): Financing,
+    ("labs", "allocation"): Allocation,
+    ("labs", "finance"): Finance,
+    ("clouds", "negotiation"): Tactic,
+    ("clouds", "pricing"): CloudPricing,
+    ("clouds", "capacity"): Capacity,
+    ("clouds", "borrowing"): Borrowing,
+    ("clouds", "financing"): Financing,
+    ("chipmakers", "pricing"): ChipPricing,
+    ("chipmakers", "allocation"): Rationing,
+    ("chipmakers", "vendor_finance"): VendorFinance,
+    ("investors", "valuation"): Valuation,
+    ("investors", "bidding"): Bidding,
+    ("investors", "follow_on"): FollowOn,
+}
 
 REGISTRY: Final[dict[tuple[str, str], dict[str, type]]] = {
     ("labs", "procurement"): {"cover_ahead": CoverAhead, "spot_first": SpotFirst},
     ("labs", "negotiation"): {"linear": Linear, "boulware": Boulware, "conceder": Conceder},
-    ("labs", "financing"): {"runway_trigger": RunwayTrigger},
-    ("labs", "allocation"): {"serve_first": ServeFirst},
+    ("labs", "financing"): {"runway_trigger": RunwayTrigger, "market_window": MarketWindow},
+    ("labs", "allocation"): {"serve_first": ServeFirst, "research_first": ResearchFirst},
     ("labs", "finance"): {"founder_led": FounderLed, "finance_office": FinanceOffice},
     ("clouds", "negotiation"): {"linear": Linear, "boulware": Boulware, "conceder": Conceder},
     ("clouds", "pricing"): {"cost_plus": CostPlus, "market_follower": MarketFollower},
-    ("clouds", "capacity"): {"forecast_led": ForecastLed},
-    ("clouds", "borrowing"): {"asset_backed": AssetBacked},
-    ("clouds", "financing"): {"runway_trigger": RunwayTrigger},
-    ("chipmakers", "pricing"): {"backlog_pricing": BacklogPricing},
-    ("chipmakers", "allocation"): {"weighted_allocation": WeightedAllocation},
+    ("clouds", "capacity"): {"forecast_led": ForecastLed, "pre_let": PreLet},
+    ("clouds", "borrowing"): {"asset_backed": AssetBacked, "equity_first": EquityFirst},
+    ("clouds", "financing"): {"runway_trigger": RunwayTrigger, "market_window": MarketWindow},
+    ("chipmakers", "pricing"): {"backlog_pricing": BacklogPricing, "share_builder": ShareBuilder},
+    ("chipmakers", "allocation"): {
+        "weighted_allocation": WeightedAllocation,
+        "broad_base": BroadBase,
+    },
+    ("chipmakers", "vendor_finance"): {
+        "strategic_fund": StrategicFund,
+        "demand_builder": DemandBuilder,
+    },
     ("investors", "valuation"): {
         "growth_multiple": GrowthMultiple,
         "return_hurdle": ReturnHurdle,
         "efficient_growth": EfficientGrowth,
     },
-    ("investors", "bidding"): {"conviction": Conviction},
+    ("investors", "bidding"): {"conviction": Conviction, "margin_of_safety": MarginOfSafety},
+    ("investors", "follow_on"): {"fresh_look": FreshLook, "pro_rata": ProRata},
 }
 
 
 _SHIPPED: Final = frozenset(
     (role, decision, name) for (role, decision), known in REGISTRY.items() for name in known
 )
-
-
-class StrategyError(ValueError):
-    """A strategy or a parameter of it that does not exist, or a value out of range."""
 
 
 def register(role: str, decision: str, name: str) -> Callable[[type], type]:
@@ -58,7 +117,8 @@ def register(role: str, decision: str, name: str) -> Callable[[type], type]:
     be entered again, as when a cell of a notebook is run twice.
 
     Raises:
-        StrategyError: no such role or decision, or the name is that of a shipped rule.
+        StrategyError: no such role or decision, the name is that of a shipped rule, or the class is
+            no frozen dataclass with defaults that has all that its protocol asks for.
     """
     if (role, decision) not in REGISTRY:
         known = [".".join(pair) for pair in REGISTRY]
@@ -68,10 +128,24 @@ def register(role: str, decision: str, name: str) -> Callable[[type], type]:
         raise StrategyError(f"the strategy '{name}' of {role}.{decision} is shipped: name another")
 
     def enter(rule: type) -> type:
+        _check_rule(rule, PROTOCOLS[role, decision], f"the strategy '{name}' of {role}.{decision}")
         REGISTRY[role, decision][name] = rule
         return rule
 
     return enter
+
+
+def _check_rule(rule: type, protocol: type, what: str) -> None:
+    """Raise unless a class can stand where the protocol is asked for."""
+    if not (is_dataclass(rule) and rule.__dataclass_params__.frozen):  # type: ignore[attr-defined]
+        raise StrategyError(
+            f"{what} is no frozen dataclass: write @dataclass(frozen=True) above it"
+        )
+    if bare := [f.name for f in fields(rule) if f.default is MISSING]:
+        raise StrategyError(f"{what} has no default for '{bare[0]}'")
+    asked = [n for n in (*vars(protocol), *protocol.__annotations__) if not n.startswith("_")]
+    if missing := [name for name in asked if not hasattr(rule, name)]:
+        raise StrategyError(f"{what} lacks '{missing[0]}' (see {protocol.__name__})")
 
 
 def added_strategies() -> tuple[tuple[str, str, str, type], ...]:
@@ -93,14 +167,16 @@ def rule_named(role: str, decision: str, name: str) -> type:
 def make(role: str, decision: str, given: Strategy) -> Any:
     """Build the decision rule that a scenario names; StrategyError says what is wrong."""
     rule = rule_named(role, decision, given.name)
-    names = [f.name for f in fields(rule)]
+    if not given.parameters:
+        return rule()
+    known = {parameter.name: parameter for parameter in declared(rule)}
     for name, value in given.parameters.items():
-        if name not in names:
+        if name not in known:
             raise StrategyError(
-                f"unknown parameter '{name}' of strategy '{given.name}'{_hint(name, names)}; "
-                f"expected one of: {', '.join(names)}"
+                f"unknown parameter '{name}' of strategy '{given.name}'{_hint(name, known)}; "
+                f"expected one of: {', '.join(known)}"
             )
-        low, high = next(f.metadata["range"] for f in fields(rule) if f.name == name)
+        low, high = known[name].low, known[name].high
         if not low <= value <= high:
             raise StrategyError(
                 f"parameter '{name}' of strategy '{given.name}' is {value}; "
