@@ -318,7 +318,7 @@ def schema() -> None:
 @app.command()
 def strategies() -> None:
     """List the decision rules by role and decision, with their parameters."""
-    from .agents.strategies import catalogue
+    from .agents.strategies import catalogue, load_plugins
     from .agents.strategies.parameters import explained
 
     for role, decision, name, rule in catalogue():
@@ -326,6 +326,8 @@ def strategies() -> None:
         typer.echo(f"{role}.{decision}: {name}\n    {first_line}")
         for line in explained(rule):
             typer.echo(f"    {line}")
+    for problem in load_plugins():
+        typer.echo(f"not loaded: {problem}", err=True)
 
 
 @app.command()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -17,6 +18,7 @@ import joblib
 import numpy as np
 
 from .. import __version__
+from ..agents.strategies import added_strategies
 from ..analysis.tables import MANIFEST, OutputError, check_output, read_manifest
 from ..analysis.wording import BASE
 from ..scenario import load_scenario
@@ -121,6 +123,9 @@ def tune(
     toy = None if chosen.toy is None else TOYS[chosen.toy]
     study = _study(chosen, {}, chosen.first_seed, chosen.seeds)
     plan = make_plan(study, toy)
+    # Workers need the strategies of the trials too, which the scenario may not name.
+    tuned = added_strategies({d.strategy for d in chosen.decisions})
+    plan = replace(plan, strategies=tuple(dict.fromkeys([*plan.strategies, *tuned])))
     _take_folder(path, chosen, plan)
     default = run_study(study, path / "default", toy=toy, **running)
     worst = stand_ins(chosen, outcome_values(default, chosen))

@@ -288,9 +288,10 @@ def test_a_study_file_gives_itself_back(tmp_path: Path) -> None:
 def test_ids_do_not_depend_on_the_process() -> None:
     code = (
         "from computemarket.experiments.plan import make_plan\n"
-        "from computemarket.experiments.study import load_study\n"
+        "from computemarket.experiments.study import Study\n"
         "from tests_rule import Timid\n"
-        "print(next(make_plan(load_study('frontier_ensemble')).jobs()).run_id)\n"
+        "study = Study(scenario='duopoly', set={'labs.Aurora.procurement.name': 'timid'})\n"
+        "print(next(make_plan(study).jobs()).run_id)\n"
     )
     rule = (
         "from dataclasses import dataclass\n"

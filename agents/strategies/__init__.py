@@ -1,12 +1,13 @@
 """Decision rules by role and decision, found by the name that a scenario gives.
 
 Each rule is a frozen dataclass that satisfies a small protocol; its fields are its parameters.
+Rules of other packages are loaded when a name is not known, or when all are listed.
 """
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from dataclasses import MISSING, fields, is_dataclass
 from typing import Any, Final
 
@@ -30,6 +31,7 @@ from .investing import (
 )
 from .negotiation import Boulware, Conceder, Linear
 from .parameters import declared
+from .plugins import load_plugins
 from .pricing import (
     BacklogPricing,
     ChipPricing,
@@ -50,6 +52,7 @@ __all__ = [
     "catalogue",
     "decisions",
     "guarded",
+    "load_plugins",
     "make",
     "register",
     "rule_named",
@@ -114,7 +117,7 @@ def register(role: str, decision: str, name: str) -> Callable[[type], type]:
     """A class decorator that enters a decision rule under a name that scenarios may then give.
 
     A rule is a frozen dataclass that satisfies the protocol of its decision. One of your own may
-    be entered again, as when a cell of a notebook is run twice.
+    be entered again, as when a cell of a notebook is run twice, but not from another module.
 
     Raises:
         StrategyError: no such role or decision, the name is that of a shipped rule, or the class is
@@ -128,7 +131,14 @@ def register(role: str, decision: str, name: str) -> Callable[[type], type]:
         raise StrategyError(f"the strategy '{name}' of {role}.{decision} is shipped: name another")
 
     def enter(rule: type) -> type:
-        _check_rule(rule, PROTOCOLS[role, decision], f"the strategy '{name}' of {role}.{decision}")
+        what = f"the strategy '{name}' of {role}.{decision}"
+        _check_rule(rule, PROTOCOLS[role, decision], what)
+        before = REGISTRY[role, decision].get(name, rule)
+        if before.__module__ != rule.__module__:
+            raise StrategyError(
+                f"{what} is already that of '{before.__module__}': name another in "
+                f"'{rule.__module__}'"
+            )
         REGISTRY[role, decision][name] = rule
         return rule
 
@@ -148,18 +158,21 @@ def _check_rule(rule: type, protocol: type, what: str) -> None:
         raise StrategyError(f"{what} lacks '{missing[0]}' (see {protocol.__name__})")
 
 
-def added_strategies() -> tuple[tuple[str, str, str, type], ...]:
-    """The rules that were registered beside the shipped ones, like `catalogue`."""
-    return tuple(entry for entry in catalogue() if entry[:3] not in _SHIPPED)
+def added_strategies(names: Container[str]) -> tuple[tuple[str, str, str, type], ...]:
+    """The rules of these names that were registered beside the shipped ones, like `catalogue`."""
+    return tuple(entry for entry in _entered() if entry[2] in names and entry[:3] not in _SHIPPED)
 
 
 def rule_named(role: str, decision: str, name: str) -> type:
-    """The class of a decision rule; StrategyError names those that exist."""
+    """The class of a decision rule, plug-ins included; StrategyError names those that exist."""
     known = REGISTRY[role, decision]
     if name not in known:
+        problems = load_plugins()
+    if name not in known:
+        lost = f" ({'; '.join(problems)})" if problems else ""
         raise StrategyError(
             f"unknown strategy '{name}'{_hint(name, known)}; "
-            f"expected one of: {', '.join(sorted(known))}"
+            f"expected one of: {', '.join(sorted(known))}{lost}"
         )
     return known[name]
 
@@ -214,7 +227,12 @@ def unknown_strategies(scenario: Scenario) -> list[str]:
 
 
 def catalogue() -> Iterator[tuple[str, str, str, type]]:
-    """All rules as (role, decision, name, class)."""
+    """All rules, those of plug-ins included, as (role, decision, name, class)."""
+    load_plugins()
+    return _entered()
+
+
+def _entered() -> Iterator[tuple[str, str, str, type]]:
     for (role, decision), known in REGISTRY.items():
         for name, rule in known.items():
             yield role, decision, name, rule
