@@ -139,7 +139,7 @@ def payoff_map(
         payoffs: of each player, rows the first player's strategies, columns the second's.
         players: names.
         labels: of the strategies of each.
-        outcomes: what each is paid in.
+        outcomes: what each is paid in, in words.
         units: of the outcomes.
         equilibria: places of equilibria in pure strategies.
     """
@@ -163,7 +163,7 @@ def payoff_map(
                 [left, right, right, left, left], [top, top, bottom, bottom, top],
                 color=PALETTE[1], linewidth=2.2,
             )  # fmt: skip
-        style(axes, f"{player}: {outcome_words(outcomes[place])}", players[0] if not place else "")
+        style(axes, f"{player}: {outcomes[place]}", players[0] if not place else "")
         axes.grid(visible=False)
         axes.set_xlabel(players[1], fontsize=9, color=INK)
         axes.set_xticks(range(columns), list(labels[1]))

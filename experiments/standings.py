@@ -110,7 +110,7 @@ def screen(played: Played) -> list[RenderableType]:
 def _table(played: Played, place: int) -> Table:
     """The payoffs of one player: rows its own strategies, columns what the others play."""
     player = played.tournament.players[place]
-    unit, word = unit_of(player), "less" if player.direction == "minimise" else "more"
+    unit = unit_of(player)
     shape = played.payoffs[place].shape[:-1]
     others = [range(size) for other, size in enumerate(shape) if other != place]
     heads = []
@@ -122,7 +122,7 @@ def _table(played: Played, place: int) -> Table:
                 if other != place
             )
         )  # fmt: skip
-    title = f"{player.name}: {outcome_words(player.payoff)}, {word} is better"
+    title = f"{player.name}: {_payoff(player)}"
     table = plain_table(title, "", *heads, numbers=len(heads))
     for strategy, label in enumerate(played.labels[place]):
         cells = []
@@ -139,6 +139,12 @@ def _table(played: Played, place: int) -> Table:
     seeds = played.payoffs[place].shape[-1]
     table.caption = note(f"* best reply; mean of {seeds} seeds ± 95 %{left_out}")
     return table
+
+
+def _payoff(player: Player) -> str:
+    """What a player is paid in, and which way it wants it."""
+    word = "less" if player.direction == "minimise" else "more"
+    return f"{outcome_words(player.payoff)}, {word} is better"
 
 
 def save(played: Played) -> list[Path]:
@@ -159,7 +165,7 @@ def save(played: Played) -> list[Path]:
             pure = [(row, column) for row, column in equilibria(played)[0]]
             figure = payoff_map(
                 [own.mean(axis=-1) for own in played.payoffs], [p.name for p in players],
-                played.labels, [p.payoff for p in players], [unit_of(p) for p in players], pure,
+                played.labels, [*map(_payoff, players)], [*map(unit_of, players)], pure,
             )  # fmt: skip
             write_png(figure, paths[-1])
     return paths

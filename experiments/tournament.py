@@ -39,7 +39,7 @@ class Player(Section):
 
     payoff: an outcome of a run, of a firm (`OpenAI.final_arr_usd`), or one that firms have
     (`final_arr_usd`), summed over the player's. strategies: by label, the strategy of each
-    decision; the first is what is played today.
+    decision; gains are told against all playing their first.
     """
 
     name: Name

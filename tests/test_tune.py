@@ -8,12 +8,15 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from computemarket import parameter, register
+from computemarket.agents.strategies import REGISTRY
 from computemarket.cli import call
 from computemarket.experiments import toys
 from computemarket.experiments.study import StudyError
@@ -210,6 +213,26 @@ class TestFolder:
 
         assert [t.values for t in longer.trials[:12]] == [t.values for t in small.trials]
         assert len(longer.trials) == 14
+
+    def test_a_strategy_of_a_notebook_is_tuned_by_workers(self, tmp_path: Path) -> None:
+        @register("labs", "financing", "fixed_rounds")
+        @dataclass(frozen=True)
+        class FixedRounds:
+            """Raises the same each time."""
+
+            usd: float = parameter(1e8, 1e6, 1e9, "USD", "of a round")
+
+            def raise_usd(self, view: Any, maximum_dilution: float) -> float:
+                return self.usd if view.runway_months < 9 else 0.0
+
+        try:
+            own = ({"decision": "financing", "strategy": "fixed_rounds"},)
+            found = tune(tuning(decisions=own), tmp_path / "t", workers=2)
+        finally:
+            del REGISTRY["labs", "financing"]["fixed_rounds"]
+        assert len(found.trials) == 4
+        assert not any(trial.failed for trial in found.trials)
+        assert "financing by fixed_rounds instead of runway_trigger" in " ".join(described(found))
 
     def test_another_tuning_is_refused(self, small: Tuned, capsys: Any) -> None:
         assert call(["tune", "openai_money", "--out", str(small.folder)]) == 2
