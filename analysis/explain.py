@@ -49,8 +49,10 @@ def story(scenario: Scenario, seed: int, firm: str) -> Iterator[str]:
     model = ComputeMarket(scenario, seed=seed)
     model.run()
     tables = {name: model.frame(name) for name in ("months", "firms", "events", "flows")}
-    told = _lines(_chapters(tables, firm), firm, roles[firm])  # a firm may never have entered
-    return chain([next(told)], _habits(scenario, firm), told)
+    chapters = _chapters(tables, firm)
+    told = _lines(chapters, firm, roles[firm])
+    habits = _habits(scenario, firm) if chapters else ()  # a firm may never have entered
+    return chain([next(told)], habits, told)
 
 
 def _habits(scenario: Scenario, firm: str) -> Iterator[str]:
