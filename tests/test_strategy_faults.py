@@ -103,7 +103,7 @@ def test_a_study_keeps_all_other_runs(tmp_path: Path) -> None:
         replications=2,
         variants=({"name": "bad", "set": {"labs.Borealis.financing.name": "no_number"}},),  # type: ignore[arg-type]
     )
-    runs = run_study(study, tmp_path / "s", workers=2, progress=False).runs
+    runs = run_study(study, tmp_path / "s", workers=1, progress=False).runs
     bad = runs[runs["variant"] == "bad"]
 
     assert list(runs[runs["variant"] == "base"]["status"]) == ["ok", "ok"]
