@@ -99,7 +99,9 @@ class Firm(mesa.Agent):
 
     def rule(self, decision: str, given: schema.Strategy) -> Any:
         """The decision rule that a scenario names, as this firm holds it."""
-        return guarded(make(self.role, decision, given), decision, given.name, self)
+        name = f"'{given.name}' ({decision}) of {self.name}"
+        market = self.market
+        return guarded(make(self.role, decision, given), name, lambda: market.date)
 
     def open_books(self) -> None:
         """Bring the opening cash, paid in by founders and the public."""

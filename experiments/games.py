@@ -13,8 +13,6 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from .study import StudyError
-
 Floats = npt.NDArray[np.float64]
 Profile = tuple[int, ...]  # the strategy of each player, by its place
 Mix = tuple[float, ...]  # how often a player plays each of its strategies
@@ -43,14 +41,9 @@ def mixed_equilibria(payoffs: Sequence[Floats]) -> list[tuple[Mix, Mix]]:
 
     All of them, by enumeration of supports, unless the game is degenerate (a mix has more best
     replies than strategies): there may be others then.
-
-    Raises:
-        StudyError: nashpy is not installed.
     """
-    try:
-        import nashpy
-    except ImportError:
-        raise StudyError("tournament: needs pip install 'computemarket[tune]'") from None
+    import nashpy
+
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # it says of degenerate games that they are
         found = list(nashpy.Game(*payoffs).support_enumeration())

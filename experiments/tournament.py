@@ -27,7 +27,7 @@ from .measures import FIRM_MEASURES, check_names, measure_named, measure_names, 
 from .runner import run_study
 from .store import StudyFolder
 from .study import Study, StudyError, Variant, beside
-from .tuning import role_of
+from .tuning import needs, role_of
 
 RESAMPLES: Final = 1000
 SEED: Final = 0  # of resampling
@@ -149,6 +149,8 @@ def play_tournament(
     """
     given = tournament if isinstance(tournament, Tournament) else load_tournament(tournament)
     chosen = _checked(given)
+    if len(chosen.players) == 2:
+        needs("nashpy")
     folder = run_study(study_of(chosen), out, **running)
     payoffs, dropped = payoffs_of(chosen, folder)
     return Played(chosen, payoffs, dropped, folder)

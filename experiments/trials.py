@@ -190,15 +190,9 @@ def enter(
 
 
 def open_journal(journal: str, tuning: Tuning, index: int = 0) -> optuna.Study:
-    """The trials so far, with a sampler of its own draws and the pruner.
+    """The trials so far, with a sampler of its own draws and the pruner."""
+    import optuna
 
-    Raises:
-        StudyError: Optuna is not installed.
-    """
-    try:
-        import optuna
-    except ImportError:
-        raise StudyError("tune: needs pip install 'computemarket[tune]'") from None
     objectives = tuning.objectives
     pruner: optuna.pruners.BasePruner = optuna.pruners.NopPruner()
     if tuning.prunes:

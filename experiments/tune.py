@@ -40,7 +40,16 @@ from .trials import (
     quiet_optuna,
     stand_ins,
 )
-from .tuning import BEST, Dimension, Tuning, load_tuning, role_of, search_space, settings
+from .tuning import (
+    BEST,
+    Dimension,
+    Tuning,
+    load_tuning,
+    needs,
+    role_of,
+    search_space,
+    settings,
+)
 
 if TYPE_CHECKING:
     import optuna
@@ -113,6 +122,7 @@ def tune(
         OutputError: the folder cannot be written; what is done is kept.
         StudyInterrupt: Ctrl-C; what is done is kept.
     """
+    needs("optuna")
     given = tuning if isinstance(tuning, Tuning) else load_tuning(tuning)
     chosen, space, role = checked_tuning(given)
     path = Path(out)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib import resources
+from importlib import import_module, resources
 from math import isinf
 from os import PathLike
 from typing import Annotated, Any, Final, Literal, Self
@@ -137,6 +137,18 @@ def load_tuning(file: str | PathLike[str]) -> Tuning:
         return tuning
     scenarios = tuple(beside(folder, name) for name in tuning.scenarios)
     return tuning.model_copy(update={"scenarios": scenarios})
+
+
+def needs(package: str) -> None:
+    """Raise unless a package of the extra `tune` is installed; runs take time, so ask before.
+
+    Raises:
+        StudyError: it is not.
+    """
+    try:
+        import_module(package)
+    except ImportError:
+        raise StudyError(f"{package} is missing: pip install 'computemarket[tune]'") from None
 
 
 def role_of(scenario: Scenario, firm: str) -> str:

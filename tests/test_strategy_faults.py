@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 
 from computemarket import ComputeMarket, Study, load_scenario, run_study
+from computemarket.agents import firm
+from computemarket.agents.plain import Values
 from computemarket.agents.strategies import REGISTRY, StrategyError, register
 from computemarket.agents.strategies.finance import FounderLed
-from computemarket.agents.strategies.guarding import Guard
+from computemarket.agents.strategies.guarding import Guard, guarded
 from computemarket.agents.strategies.negotiation import Linear
 from computemarket.cli import call
 
@@ -123,6 +125,32 @@ def test_firms_hold_guarded_rules_that_read_like_rules() -> None:
     assert isinstance(lab.negotiation_rule, Guard)
     assert lab.negotiation_rule.aspiration(0.5) == Linear().aspiration(0.5)
     assert lab.finance_rule.kept_h100e(None, 1.0) == float("inf")  # type: ignore[arg-type]
+
+
+def test_rules_are_given_numbers_and_text_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[Any] = []
+
+    class Spy:
+        def __init__(self, guard: Any) -> None:
+            self.guard = guard
+
+        def __getattr__(self, name: str) -> Any:
+            member = getattr(self.guard, name)
+            return (lambda *a: given.extend(a) or member(*a)) if callable(member) else member
+
+    monkeypatch.setattr(firm, "guarded", lambda *asked: Spy(guarded(*asked)))
+    office = "labs.Aurora.finance.name=finance_office"
+    ComputeMarket(load_scenario("duopoly", [office]), seed=1).run()
+
+    def harmless(value: Any) -> bool:
+        if isinstance(value, tuple):  # a view
+            return all(map(harmless, value))
+        # rules of the world that are public, and the tactic that an office may sharpen
+        return isinstance(value, int | float | str | Values | Spy)
+
+    assert len(given) > 1000
+    assert all(map(harmless, given))
+    assert len({type(value) for value in given if isinstance(value, tuple)}) >= 8
 
 
 @pytest.mark.parametrize(

@@ -287,6 +287,17 @@ class TestRefusals:
         assert "\n" not in str(refusal.value)
         assert not (tmp_path / "t").exists()
 
+    def test_without_optuna_it_says_what_to_install(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+    ) -> None:
+        monkeypatch.setitem(sys.modules, "optuna", None)
+        assert call(["tune", "newsvendor", "--out", str(tmp_path / "t")]) == 2
+        assert "optuna is missing: pip install 'computemarket[tune]'" in capsys.readouterr().err
+        monkeypatch.setitem(sys.modules, "nashpy", None)
+        assert call(["tournament", "negotiators", "--out", str(tmp_path / "t")]) == 2
+        assert "nashpy is missing: pip install 'computemarket[tune]'" in capsys.readouterr().err
+        assert not (tmp_path / "t").exists()
+
     def test_shipped_tunings_have_a_space(self) -> None:
         for name, size in (("newsvendor", 1), ("openai_money", 10)):
             asked = load_tuning(name)

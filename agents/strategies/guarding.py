@@ -11,52 +11,40 @@ from dataclasses import fields
 from functools import lru_cache
 from numbers import Real
 from operator import attrgetter
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 
 class StrategyError(ValueError):
     """A strategy that cannot be used: unknown, out of range, or one that failed during a run."""
 
 
-class _Market(Protocol):
-    date: str
-
-
-class _Owner(Protocol):
-    name: str
-    market: _Market
-
-
 class Guard:
-    """A rule in use by a firm; it has the rule's fields and methods (see `guarded`)."""
+    """A rule in use by a firm; it has the rule's fields and methods (see `guarded`).
 
-    __slots__ = ("_decision", "_name", "_owner", "_rule")
+    It does not know the firm: a rule may be given another one's guard.
+    """
 
-    def __init__(self, rule: Any, decision: str, name: str, owner: _Owner) -> None:
+    __slots__ = ("_name", "_rule", "_when")
+
+    def __init__(self, rule: Any, name: str, when: Callable[[], str]) -> None:
         self._rule = rule
-        self._decision = decision
         self._name = name
-        self._owner = owner
+        self._when = when
 
     def _fault(self, what: str) -> StrategyError:
-        owner = self._owner
-        return StrategyError(
-            f"strategy '{self._name}' ({self._decision}) of {owner.name} in {owner.market.date}: "
-            f"{' '.join(what.split())}"
-        )
+        return StrategyError(f"strategy {self._name} in {self._when()}: {' '.join(what.split())}")
 
 
-def guarded(rule: Any, decision: str, name: str, owner: _Owner) -> Any:
+def guarded(rule: Any, name: str, when: Callable[[], str]) -> Any:
     """The rule as a firm holds it.
 
     Args:
         rule: that decides.
-        decision: what about, for messages.
-        name: of the strategy.
-        owner: the firm, which knows its name and the month.
+        name: of strategy, decision and firm, for messages.
+        when: tells the month.
     """
     kind = _guard_of(type(rule))  # type: ignore[arg-type] # a class is hashable
-    return kind(rule, decision, name, owner)
+    return kind(rule, name, when)
 
 
 @lru_cache(maxsize=256)
@@ -118,7 +106,7 @@ def _tactic(guard: Guard, value: Any, name: str, given: Any) -> Any:
         return value
     if not hasattr(value, "aspiration"):
         raise guard._fault(f"{name} answers {_shown(value)}, expected a tactic")
-    return guarded(value, guard._decision, guard._name, guard._owner)
+    return guarded(value, guard._name, guard._when)
 
 
 _ANSWERS: Final[dict[str, Callable[[Guard, Any, str, Any], Any]]] = {
