@@ -6,7 +6,6 @@ and `schema` start at once. A fault of the user is one line on stderr and exit c
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -14,12 +13,16 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
+from .cli_exits import INTERRUPTED, RUNS_FAILED, USER_FAULT, outcome_of
 from .cli_options import (
     Assignments,
+    FirmName,
     FromMonth,
+    KeptIn,
     NoPlots,
     Outcomes,
     Quiet,
+    Replications,
     Running,
     ScenarioName,
     Study,
@@ -33,9 +36,7 @@ if TYPE_CHECKING:
     from .model import ComputeMarket
     from .scenario import Scenario
 
-USER_FAULT = 2
-RUNS_FAILED = 3
-INTERRUPTED = 130
+__all__ = ["INTERRUPTED", "RUNS_FAILED", "USER_FAULT", "app", "call", "main"]
 
 app = typer.Typer(
     name="computemarket",
@@ -158,9 +159,7 @@ def compare(
         list[str],
         typer.Option(metavar="NAME:PATH=VALUE[,...]", help="What to compare; may be repeated."),
     ],
-    replications: Annotated[
-        int | None, typer.Option(parser=whole, metavar="N", help="Seeds; by default 30.")
-    ] = None,
+    replications: Replications = None,
     precision: Annotated[
         float | None,
         typer.Option(
@@ -175,9 +174,7 @@ def compare(
     outcome: Outcomes = None,
     assignments: Assignments = None,
     from_month: FromMonth = None,
-    out: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Folder for runs, table and figure.")
-    ] = None,
+    out: KeptIn = None,
     *,
     running: Running,
     quiet: Quiet = False,
@@ -207,6 +204,43 @@ def compare(
             if not quiet:
                 typer.echo(f"Runs, comparison.csv and comparison.png in {out}")
         _leave_if_failed(compared.folder)
+
+
+@app.command()
+@plays_runs
+def contagion(
+    scenario: ScenarioName,
+    firm: FirmName,
+    month: Annotated[
+        str | None,
+        typer.Option(metavar="MONTH", help="Of the run (36, or 2027-01); by default half-way."),
+    ] = None,
+    replications: Replications = None,
+    assignments: Assignments = None,
+    out: KeptIn = None,
+    *,
+    running: Running,
+    quiet: Quiet = False,
+) -> None:
+    """Tell who falls with a firm: the same seeds with it killed, and with it kept alive."""
+    import tempfile
+
+    from .experiments.contagion import contagion, save, screen
+    from .experiments.whatif import REPLICATIONS
+
+    with tempfile.TemporaryDirectory() as scratch:
+        found = contagion(
+            scenario, firm, out or Path(scratch) / "study", month=month,
+            replications=REPLICATIONS if replications is None else replications,
+            assignments=_assigned(assignments), progress=not quiet, **vars(running),
+        )  # fmt: skip
+        if not quiet:
+            _print(screen(found))
+        if out is not None:
+            save(found, out)
+            if not quiet:
+                typer.echo(f"Runs, contagion.csv and contagion.png in {out}")
+        _leave_if_failed(found.folder)
 
 
 @app.command()
@@ -336,7 +370,7 @@ def explain(
     seed: Annotated[
         int, typer.Option(parser=whole, metavar="N", help="Seed of the run to tell of.")
     ],
-    firm: Annotated[str, typer.Option(metavar="NAME", help="The firm whose story to tell.")],
+    firm: FirmName,
     assignments: Assignments = None,
 ) -> None:
     """Replay a run and tell the story of one firm, month by month."""
@@ -428,54 +462,9 @@ def _play(scenario: Scenario, seed: int | None, quiet: bool) -> ComputeMarket:
         return model.run(lambda _: progress.advance(task))
 
 
-def _user_faults() -> tuple[type[Exception], ...]:
-    """The errors that are answered by one line; loaded late, they cost imports."""
-    from .scenario import ScenarioError
-
-    late = {"analysis.tables": "OutputError", "agents.strategies": "StrategyError"}
-    loaded = {sys.modules.get(f"{__package__}.{module}"): name for module, name in late.items()}
-    return (ScenarioError, *(getattr(module, name) for module, name in loaded.items() if module))
-
-
-def _fail(message: str, code: int = USER_FAULT) -> int:
-    print("error:", " ".join(message.split()), file=sys.stderr)
-    return code
-
-
 def call(argv: Sequence[str]) -> int:
     """Run one command line and return its exit code."""
-    command: Any = typer.main.get_command(app)
-    # The base class of the parser's own errors: click's, or typer's copy of click.
-    parse_error: Any = typer.BadParameter.__mro__[2]
-    try:
-        # Not `command.main`: its errors span several lines.
-        with command.make_context("computemarket", list(argv)) as context:
-            command.invoke(context)
-        sys.stdout.flush()
-    except typer.Exit as exit_:
-        return exit_.exit_code
-    except parse_error as error:
-        return _parse_fault(error)
-    except (KeyboardInterrupt, typer.Abort) as interrupt:
-        return _fail(str(interrupt) or "interrupted", INTERRUPTED)
-    except BrokenPipeError:
-        # The reader has seen enough; nothing more may be flushed into the pipe at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
-    except Exception as error:
-        if isinstance(error, _user_faults()):
-            return _fail(str(error))
-        raise
-    return 0
-
-
-def _parse_fault(error: Any) -> int:
-    message = error.format_message()
-    if type(error).__name__ == "NoArgsIsHelpError":
-        if message:
-            print(message)
-        return USER_FAULT
-    return _fail(message)
+    return outcome_of(typer.main.get_command(app), argv)
 
 
 def main(argv: Sequence[str] | None = None) -> NoReturn:

@@ -41,6 +41,13 @@ FromMonth = Annotated[
         metavar="MONTH", help="Play the base until this month of the run (24, or 2026-01)."
     ),
 ]
+Replications = Annotated[
+    int | None, typer.Option(parser=whole, metavar="N", help="Seeds; by default 30.")
+]
+FirmName = Annotated[str, typer.Option("--firm", metavar="NAME", help="The firm to tell of.")]
+KeptIn = Annotated[
+    Path | None, typer.Option("--out", metavar="DIR", help="Folder for runs, table and figure.")
+]
 NoPlots = Annotated[bool, typer.Option("--no-plots", help="Write no figures.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Print nothing.")]
 

@@ -19,6 +19,7 @@ import mesa
 from .agents import founding
 from .agents.accounts import account, rate
 from .agents.alliances import run_alliances
+from .agents.bridges import bill_notes
 from .agents.chip_market import deliver_chips, order_chips
 from .agents.compute_market import bill_contracts, rent, serve_contracts
 from .agents.distress import resolve_distress
@@ -153,6 +154,7 @@ class ComputeMarket(mesa.Model):
         # 6 settlement
         keep_books(economy)
         bill_debt_service(economy)
+        bill_notes(economy)
         draw_loans(economy)
         settle(economy)
         account(economy)

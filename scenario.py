@@ -21,6 +21,7 @@ from .scenarios.messages import ScenarioError, nearest
 from .scenarios.overrides import (
     branch,
     checked,
+    intervened,
     is_checked,
     override,
     parse_assignment,
@@ -38,6 +39,7 @@ __all__ = [
     "branch",
     "firm_name",
     "from_toml",
+    "intervened",
     "json_schema",
     "lint",
     "load_scenario",

@@ -57,7 +57,7 @@ _REVENUE = frozenset(
      "termination_fee", "interest", "engineering", "revenue_share", "model_access",
      "in_house_sales", "waiver_fee", "backstop"}
 )  # fmt: skip
-_NOT_COST = frozenset({"liquidation", "founding"})
+_NOT_COST = frozenset({"liquidation", "founding", "assignment", "firm_sale"})
 _COST_OF_SALES = frozenset(
     {
         "compute",

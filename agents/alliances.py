@@ -11,6 +11,7 @@ from math import exp, log
 
 from ..market.alliances import Alliance, Outlook, failure_probability, value_usd
 from ..market.ledger import WORLD
+from ..market.market import Market
 from .cloud import Cloud
 from .economy import Economy
 from .firm import Firm
@@ -186,20 +187,25 @@ def support_usd(economy: Economy, cloud: str, lab: Lab) -> float:
     if alliance is None or not lab.alive or economy.clouds[cloud].frozen:
         return 0.0
     market, partner = economy.market, economy.clouds[cloud]
-    access = 1 - (1 - market.rules.world.funding.access_hazard_per_month) ** exp(0.9 * market.mood)
     at_stake = (
         value_usd(outlook(economy, alliance), alliance.in_house)
         + lab.cap_table.ownership(cloud) * lab.valuation_usd
-        + _face_usd(partner)
+        + face_usd(partner)
     )
-    wanted = failure_probability(lab.runway_months, access) * lab.trust * at_stake
+    wanted = failure_risk(market, lab.runway_months) * lab.trust * at_stake
     return min(wanted, _SUPPORT_MEANS_SHARE * (partner.cash_usd + partner.purse_usd))
+
+
+def failure_risk(market: Market, months: float) -> float:
+    """Chance (0..1) that a firm whose money lasts for some months meets no investor in time."""
+    hazard = market.rules.world.funding.access_hazard_per_month
+    return failure_probability(months, 1 - (1 - hazard) ** exp(0.9 * market.mood))
 
 
 # -- face -------------------------------------------------------------------------------------
 
 
-def _face_usd(partner: Cloud) -> float:
+def face_usd(partner: Cloud) -> float:
     """What owners of a partner lose when its share price falls with its lab and recovers."""
     if not partner.spec.listed:
         return 0.0

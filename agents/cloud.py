@@ -87,6 +87,7 @@ class Cloud(Firm):
         self.customer_rating = "BBB"
         self.last_rental_h100e = 0.0
         self.facility_frozen = False
+        self.extended = False  # lenders have given it time once
         self.gate = 1.0  # whether rentals pay for new chips, 0..1
         self.advance_share = 0.0  # of chip purchases that lenders would finance now
         self.lean: dict[str, float] = {}  # labs' share of a family less their share of the fleet

@@ -28,6 +28,7 @@ class Economy:
     # those who enter later: month, name and kind, in this order
     to_come: list[tuple[int, str, type[Firm]]] = field(default_factory=list)
     alliances: list[Alliance] = field(default_factory=list)
+    plant_sold: list[tuple[int, float]] = field(default_factory=list)  # month and H100e, in pieces
 
     def firms(self) -> list[Firm]:
         """All firms, dead ones included, role by role."""

@@ -25,15 +25,17 @@ _CASH, _DEBT = int(Account.CASH), int(Account.DEBT)  # read all the time: a plai
 # Cash flows that are neither operation nor debt service do not count for runway.
 CAPITAL_PURPOSES = frozenset(
     {
-        "equity", "loan_draw", "parent_funding", "limited_partners", "founding", "grant",
+        "equity", "rescue", "loan_draw", "parent_funding", "limited_partners", "founding", "grant",
         "chips", "chip_deposit", "data_centre", "liquidation",
-        "deposit_refund", "team_hire",
+        "deposit_refund", "team_hire", "bridge", "fleet_sale", "firm_sale", "assignment",
     }
 )  # fmt: skip
 CAPEX_PURPOSES = frozenset({"chips", "chip_deposit", "data_centre"})
 FUNDING_PURPOSES = frozenset(
-    {"equity", "loan_draw", "parent_funding", "limited_partners", "founding", "grant"}
-)
+    {
+        "equity", "bridge", "loan_draw", "parent_funding", "limited_partners", "founding", "grant",
+    }
+)  # fmt: skip
 
 
 class _Numbers(WeakKeyDictionary[mesa.Model, Iterator[int]]):
@@ -87,6 +89,8 @@ class Firm(mesa.Agent):
         self.arrears_usd = 0  # unpaid at the end of the month
         self.months_since_round = 6
         self.kept_alive = False
+        self.rescues = 0  # by partners, so far
+        self.cost_cut = 1.0  # of staff and the rest, or of research, after cuts in distress
         self.spec = spec
         self.follow(spec)
 

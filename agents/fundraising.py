@@ -9,14 +9,16 @@ from ..market.equity import fill_book
 from ..market.letters import PendingTranche, Progress, is_met
 from ..market.negotiation import Outcome, Stance, Talk
 from .alliances import support_usd
+from .bridges import convert_notes
 from .chipmaker import Chipmaker
 from .cloud import Cloud
 from .economy import Economy
 from .firm import NO_BURN_RUNWAY_MONTHS, Firm
 from .lab import Lab
+from .marks import CONSENSUS, consensus_usd, firm_view, issuers, mark, walk_away_usd
 from .stances import hurried
 from .strategies.financing import FinancingView
-from .strategies.investing import FirmView, GrowthMultiple, HolderView
+from .strategies.investing import HolderView
 from .strategies.negotiation import Linear
 from .strategies.vendor_finance import VendorView
 from .tranches import call_parent, invest, pay_in, promise
@@ -25,8 +27,6 @@ _TERM_SHEET_ROUNDS = 6
 _OPINION_SD = 0.20  # of the log of an investor's view of a firm
 _ROUND_NEWS = 0.05
 _DOWN_ROUND_NEWS = -0.10
-_CONSENSUS = GrowthMultiple()
-_CONSENSUS_WEIGHT = 0.10  # of the mark moved towards consensus each month
 _STRATEGIC_CASH_SHARE = 0.10  # of cash and purse that a strategic investor puts in a round
 _STRATEGIC_PREMIUM = 1.15  # value of the sales that a stake brings
 
@@ -46,7 +46,7 @@ class CapitalMarket:
         self._pay_tranches(economy)
         opened = {terms.firm: terms for terms in market.due_talks("round")}
         for firm in issuers(economy):
-            _mark(firm)
+            mark(firm)
             firm.months_since_round += 1
             if terms := opened.get(firm.name):
                 self._negotiate(economy, firm, round(terms.amount_usd), terms.investors)
@@ -105,7 +105,7 @@ class CapitalMarket:
                     "no investor can lead")  # fmt: skip
             return
         value, lead = max(leads)
-        reservation = _walk_away_usd(lab)
+        reservation = walk_away_usd(lab)
         consensus = consensus_usd(lab)
         talk = _term_sheet(lab, value, reservation, consensus, amount)
         outcome = talk.outcome or talk.advance(_TERM_SHEET_ROUNDS)
@@ -150,6 +150,7 @@ class CapitalMarket:
         upfront = funding.upfront_share if staged else 1.0
         outstanding = lab.cap_table.total
         round_id = market.book.new_id(lead, lab.name, market.date, "equity")
+        convert_notes(economy, lab, pre_money)
         for name, usd in sorted(book.items()):
             now = round(upfront * usd)
             backer = economy.firm(name)
@@ -192,47 +193,6 @@ class CapitalMarket:
         )  # fmt: skip
 
 
-def issuers(economy: Economy) -> list[Lab | Cloud]:
-    """Firms that raise equity: labs without a parent, and neoclouds."""
-    labs = [lab for lab in economy.living_labs() if lab.independent]
-    return [*labs, *(c for c in economy.living_clouds() if c.leases)]
-
-
-def firm_view(lab: Lab | Cloud) -> FirmView:
-    """What bidders see of a firm; debt comes before equity."""
-    market = lab.market
-    team = lab.team_value_usd if isinstance(lab, Lab) else 0.0
-    return FirmView(
-        lab.recurring_profit_base_usd,
-        lab.growth_per_year,
-        lab.gross_margin,
-        team,
-        lab.debt_usd,
-        market.mood,
-        market.rules.world.sentiment.capital_response,
-        0.25,
-        12 * lab.mean_outflow_usd,
-    )
-
-
-def consensus_usd(firm: Firm) -> float:
-    """Pre-money value of a lab or neocloud by the market's usual multiple, in today's mood."""
-    assert isinstance(firm, Lab | Cloud)
-    return _CONSENSUS.pre_money_usd(firm_view(firm), firm.market.rules.world.funding)
-
-
-def _mark(lab: Lab | Cloud) -> None:
-    """The private mark: the last post-money, moved slowly towards what the market would pay."""
-    history = lab.recurring_usd if isinstance(lab, Lab) else lab.revenues
-    if len(history) > 3:
-        growth = (max(1.0, history[-1]) / max(1.0, history[0])) ** (12 / (len(history) - 1))
-        lab.growth_per_year = max(0.2, min(6.0, growth))
-    consensus = consensus_usd(lab)
-    if lab.valuation_usd == 0:
-        lab.valuation_usd = lab.last_post_money_usd = consensus
-    lab.valuation_usd += _CONSENSUS_WEIGHT * (consensus - lab.valuation_usd)
-
-
 def _opinions(economy: Economy, lab: Lab | Cloud, named: tuple[str, ...] = ()) -> dict[str, float]:
     """Pre-money value of the lab to each possible investor, strategic ones included."""
     market = economy.market
@@ -255,7 +215,7 @@ def _opinions(economy: Economy, lab: Lab | Cloud, named: tuple[str, ...] = ()) -
     strategic += [c for c in _partners(economy, lab) if c not in strategic]
     # who would run the firm matters more to those who are tied to it than to funds
     trust = lab.trust if isinstance(lab, Lab) else 1.0
-    consensus = _CONSENSUS.pre_money_usd(view, funding) * trust
+    consensus = CONSENSUS.pre_money_usd(view, funding) * trust
     for firm in strategic:
         noise = market.draws.normal("opinion", firm.name, lab.name, market.month)
         values[firm.name] = _STRATEGIC_PREMIUM * consensus * exp(_OPINION_SD * noise)
@@ -281,12 +241,6 @@ def _lead_usd(economy: Economy, lab: Lab | Cloud, name: str, named: bool) -> flo
     strategic = named and name not in economy.investors
     own = _strategic_bid(economy.firm(name), 1.0) if strategic else 0.0
     return own + _ticket_usd(economy, lab, name)
-
-
-def _walk_away_usd(lab: Lab | Cloud) -> float:
-    """Lowest pre-money the lab accepts: near its last round, much lower when cash runs out."""
-    patience = max(0.0, min(1.0, lab.runway_months / 10))
-    return max(1e6, lab.last_post_money_usd * (0.25 + 0.65 * patience))
 
 
 def _term_sheet(

@@ -8,14 +8,15 @@ from typing import Any, Final
 from ..market.ledger import Bill
 from ..scenarios.calendar import month_index
 from ..scenarios.schema import Intervention, Strategy
-from .distress import liquidate
 from .economy import Economy
 from .incidents import announce_agi, follow_incidents, impose_liability, shake_governance
+from .winding_up import liquidate
 
 
 def intervene(economy: Economy) -> None:
     """Apply what is due this month and take back what has run its course."""
     market = economy.market
+    killed: dict[str, str] = {}
     for event in market.rules.interventions:
         first = month_index(market.rules.run, event.month)
         begins = first == market.month
@@ -28,7 +29,11 @@ def intervene(economy: Economy) -> None:
         there = all(economy.find(name) is not None for name in event.parties)
         if act and (not obstacle or (there and not begins)):
             act(economy, event)
+        if event.kind == "kill" and begins and not obstacle:
+            killed[event.firm or ""] = "intervention"
         _multiply(economy)
+    if killed:  # together: neither gets the other's fleet
+        liquidate(economy, killed, forced=True)
     follow_incidents(economy)
 
 
@@ -72,10 +77,6 @@ def _shock_mood(economy: Economy, event: Intervention) -> None:
 
 def _calm_mood(economy: Economy, event: Intervention) -> None:
     economy.market.sentiment.shock(-_number(event))
-
-
-def _kill(economy: Economy, event: Intervention) -> None:
-    liquidate(economy, economy.firm(event.firm or ""), "intervention")
 
 
 def _keep_alive(economy: Economy, event: Intervention) -> None:
@@ -130,7 +131,6 @@ Act = Callable[[Economy, Intervention], None]
 # What a kind does when it begins and when it ends, beside the factors of `_multiply`.
 _BEGIN: Final[dict[str, Act]] = {
     "sentiment_shock": _shock_mood,
-    "kill": _kill,
     "keep_alive": _keep_alive,
     "declare_agi": announce_agi,
     "governance_shock": shake_governance,

@@ -71,7 +71,6 @@ class Lab(Firm):
         self.paid_price = 0.0  # mean price of its contracts, $/H100e-hour
         self.recurring_usd: deque[int] = deque(maxlen=13)  # services sold, by month
         self.serving_share = 1.0  # of its compute that serves users
-        self.cost_cut = 1.0  # of other cost, after cuts in distress
         self.enterprise_sales_usd = 0.0  # of the month
         self.revenue_share = 0.0  # of its sales, due to partners
         self.trust = 1.0  # in its governance: of staff, users and partners

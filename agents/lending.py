@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..market.allocation import pro_rata
 from ..market.contracts import HOURS_PER_MONTH, DealStatus, Loan
 from ..market.credit import (
     NOTCHES,
@@ -23,6 +24,8 @@ _SIZING_COVER = 1.4  # calibration, section 2: debt service cover of 1.2-1.4
 _LENDER_TICKET_SHARE = 0.35  # of a lender's free money, per facility
 _COLLATERAL_HAIRCUT = 0.8  # of replacement cost
 _PENALTY_RATE_PER_YEAR = 0.02  # after a covenant breach
+_SWEEP_RESERVE_MONTHS = 3.0  # of running cost and debt service that a sweep leaves
+_SMALLEST_SWEEP_USD = 1_000_000
 
 
 def lend(economy: Economy) -> None:
@@ -94,7 +97,7 @@ def _ask_for_facility(economy: Economy, cloud: Cloud) -> None:
         market.month + credit.draw_months,
         market.month + credit.draw_months + credit.loan_term_months,
     )
-    _enter(economy, loan)
+    enter_loan(economy, loan)
     market.event(
         "loan_signed",
         cloud.name,
@@ -130,10 +133,23 @@ def _advance_share(cloud: Cloud, rate: float) -> float:
     return max(0.0, min(most, carried / price))
 
 
-def _enter(economy: Economy, loan: Loan) -> None:
+def enter_loan(economy: Economy, loan: Loan) -> None:
+    """Put a loan on the books of both sides."""
     economy.market.book.loans.append(loan)
     economy.clouds[loan.borrower].loans.append(loan)
-    economy.firm(loan.lender).committed_usd += loan.undrawn_usd
+    _commit(economy, loan, loan.undrawn_usd)
+
+
+def release_undrawn(economy: Economy, loan: Loan) -> None:
+    """Nothing more will be drawn: the lender is free to use the money otherwise."""
+    _commit(economy, loan, -loan.undrawn_usd)
+    loan.committed_usd = loan.drawn_usd
+
+
+def _commit(economy: Economy, loan: Loan, usd: int) -> None:
+    lender = economy.find(loan.lender)
+    if lender is not None:  # loans of a failed lender belong to funds outside the model
+        lender.committed_usd += usd
 
 
 def open_loans(economy: Economy) -> None:
@@ -161,7 +177,7 @@ def open_loans(economy: Economy) -> None:
         draw = Bill(given.lender, given.borrower, amount, "loan_draw", loan.contract_id)
         market.ledger.pay(draw)
         market.ledger.return_capital(given.borrower, amount)
-        _enter(economy, loan)
+        enter_loan(economy, loan)
 
 
 def draw_loans(economy: Economy) -> None:
@@ -174,9 +190,11 @@ def draw_loans(economy: Economy) -> None:
         for loan in cloud.loans:
             if cloud.facility_frozen:
                 break
+            if loan.undrawn_usd <= 0 or market.month >= loan.draw_until or loan.programme:
+                continue
             lender = economy.firm(loan.lender)
             part = min(need, loan.undrawn_usd, max(0, lender.cash_usd))
-            if part <= 0 or market.month >= loan.draw_until or loan.programme:
+            if part <= 0:
                 continue
             draw = Bill(loan.lender, cloud.name, part, "loan_draw", loan.contract_id)
             market.ledger.pay(draw)
@@ -193,8 +211,7 @@ def bill_debt_service(economy: Economy) -> None:
         cloud.debt_service_usd = cloud.interest_usd = 0.0
         for loan in list(cloud.loans):
             if market.month == loan.draw_until and loan.undrawn_usd > 0:
-                economy.firm(loan.lender).committed_usd -= loan.undrawn_usd
-                loan.committed_usd = loan.drawn_usd
+                release_undrawn(economy, loan)
             if loan.outstanding_usd == 0 and market.month >= loan.draw_until:
                 loan.status, loan.ended = DealStatus.ENDED, market.month
                 cloud.loans.remove(loan)
@@ -215,12 +232,13 @@ def _test_covenants(economy: Economy, cloud: Cloud) -> None:
     """Loan to value and debt service cover; a breach stops draws and raises the rate."""
     market = economy.market
     credit = market.rules.world.credit
-    if cloud.debt_usd <= 0:
+    bills = [x for x in cloud.loans if x.outstanding_usd > 0]
+    debt = sum([x.outstanding_usd for x in bills])
+    if debt <= 0:
         cloud.facility_frozen = False
         return
     value = collateral_usd(economy, cloud)
-    ltv = loan_to_value(cloud.debt_usd, round(value))
-    bills = [x for x in cloud.loans if x.outstanding_usd > 0]
+    ltv = loan_to_value(debt, round(value))
     service = sum(
         [
             annuity_payment_usd(x.outstanding_usd, x.rate_per_year, max(1, x.end - market.month))
@@ -236,8 +254,8 @@ def _test_covenants(economy: Economy, cloud: Cloud) -> None:
         market.event(
             "covenant_breach",
             cloud.name,
-            bills[0].lender if bills else "",
-            cloud.debt_usd,
+            bills[0].lender,
+            debt,
             f"{cloud.name} breaches a covenant: loan to value {ltv:.0%}, debt service cover "
             f"{cover:.2f}; draws stop",
             loan_to_value=min(ltv, 99.0),
@@ -248,6 +266,33 @@ def _test_covenants(economy: Economy, cloud: Cloud) -> None:
             loan.rate_per_year -= _PENALTY_RATE_PER_YEAR
     if market.month >= 3:
         cloud.facility_frozen = breach
+        if breach:
+            _sweep(economy, cloud, [x for x in bills if not x.programme])
+
+
+def _sweep(economy: Economy, cloud: Cloud, loans: list[Loan]) -> None:
+    """While a covenant is breached, lenders take a share of the month's excess cash flow.
+
+    That is what rents leave after running cost and debt service; a reserve stays untouched.
+    """
+    market = economy.market
+    fixed = cloud.running_cost_usd + cloud.debt_service_usd
+    excess = market.rules.world.distress.cash_sweep_share * (cloud.revenue_usd - fixed)
+    most = min(excess, cloud.cash_usd - _SWEEP_RESERVE_MONTHS * fixed)
+    swept = pro_rata(max(0, round(most)), {x.contract_id: x.outstanding_usd for x in loans})
+    total = sum(swept.values())
+    if total < _SMALLEST_SWEEP_USD:
+        return
+    for loan in loans:
+        usd = swept[loan.contract_id]
+        bill = Bill(cloud.name, loan.lender, usd, "principal", loan.contract_id)
+        market.ledger.pay(bill)
+        loan.outstanding_usd -= usd
+    market.event(
+        "cash_sweep", cloud.name, loans[0].lender, total,
+        f"lenders sweep ${total / 1e6:,.1f}M of the cash flow of {cloud.name}, which is in breach "
+        f"of a covenant", debt_usd=cloud.debt_usd,
+    )  # fmt: skip
 
 
 def collateral_usd(economy: Economy, cloud: Cloud) -> float:

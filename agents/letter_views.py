@@ -18,9 +18,9 @@ from .chipmaker import Chipmaker
 from .cloud import Cloud
 from .economy import Economy
 from .firm import Firm
-from .fundraising import consensus_usd, firm_view
 from .investor import Investor
 from .lab import Lab
+from .marks import consensus_usd, firm_view
 
 CHIP_PART = 0.5  # of rent that pays for chips: GPU and network are 52 % of the cost of a GW
 # (calibration 2), and power and operation take their part of the rent

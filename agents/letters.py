@@ -27,7 +27,6 @@ from ..scenarios import schema
 from ..scenarios.calendar import month_index
 from .economy import Economy
 from .firm import Firm
-from .fundraising import consensus_usd
 from .letter_news import converted, given_up, signed
 from .letter_views import (
     for_tranche_usd,
@@ -38,6 +37,7 @@ from .letter_views import (
     taker_view,
     why,
 )
+from .marks import consensus_usd
 from .stances import hurried
 from .strategies.negotiation import Linear
 from .tranches import deployed_gw, pay_in, progress, promise, release

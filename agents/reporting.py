@@ -74,8 +74,9 @@ def _row(economy: Economy, firm: Firm, month: int, date: str, total: int) -> tup
     valuation = round(firm.valuation_usd) if firm.valuation_usd > 0 and firm.alive else None
     return (
         month, date, firm.name, firm.role[:-1], firm.kind, firm.group, str(firm.status),
-        firm.cash_usd, firm.debt_usd, firm.book_equity_usd, revenue, firm.cost_usd, margin, firm.capex_usd,
-        firm.burn_usd, arr, valuation, firm.share_price_index if firm.spec.listed else None,
+        firm.cash_usd, firm.debt_usd, firm.book_equity_usd, revenue, firm.cost_usd, margin,
+        firm.capex_usd, firm.burn_usd, arr, valuation,
+        firm.share_price_index if firm.spec.listed else None,
         firm.credit_rating, firm.runway_months, letters, *capacity, revenue / total, *lab_part,
         *suppliers, backlog, firm.unpaid_usd, utilisation, None,
     )  # fmt: skip

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from ..market.insolvency import clear_arrears
 from ..market.ledger import WORLD, Account, Bill, Claim
 from ..market.market import no_bills
 from .economy import Economy
@@ -84,17 +83,3 @@ def draw_on_purse(firm: Firm, need_usd: float) -> None:
     draw = round(max(0.0, min(need_usd, firm.purse_usd)))
     firm.purse_usd -= draw
     firm.market.ledger.pay(Bill(WORLD, firm.name, draw, "parent_funding", "parent"))
-
-
-def clear(economy: Economy, name: str) -> int:
-    """Pay arrears pro rata with the cash at hand; returns what stays unpaid, US dollars."""
-    ledger = economy.market.ledger
-    if not ledger.books[name][_PAYABLES]:
-        return 0
-    owed = ledger.owed_by(name, Account.RECEIVABLES)
-    total = sum([usd for _, usd in owed])
-    claims = dict(owed)
-    paid = clear_arrears(ledger.cash_usd(name), claims)
-    for claim, usd in paid.items():
-        ledger.redeem(claim, usd, claim.ref)
-    return total - sum(paid.values())

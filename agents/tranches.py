@@ -73,13 +73,19 @@ def call_parent(economy: Economy, backer: Firm, firm: Firm, usd: int) -> None:
 
 
 def invest(
-    economy: Economy, backer: Firm, firm: Firm, usd: int, pre_money: int, outstanding: int | None
+    economy: Economy,
+    backer: Firm,
+    firm: Firm,
+    usd: int,
+    pre_money: int,
+    outstanding: int | None,
+    purpose: str = "equity",
 ) -> None:
     """New shares for cash; `outstanding` are those of the day of the price, None: today's."""
     usd = min(usd, backer.cash_usd)
     if usd <= 0:
         return
-    economy.market.ledger.pay(Bill(backer.name, firm.name, usd, "equity", firm.name))
+    economy.market.ledger.pay(Bill(backer.name, firm.name, usd, purpose, firm.name))
     shares = new_shares(usd, pre_money, outstanding or firm.cap_table.total)
     firm.cap_table.issue(backer.name, shares)
 

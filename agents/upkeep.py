@@ -34,7 +34,7 @@ def keep_books(economy: Economy) -> None:
         if maker.alive:
             revenue = maker.revenues[-1] if maker.revenues else 0
             share = maker.spec.operating_cost_share
-            market.bill(maker.name, WORLD, share * revenue, "research")
+            market.bill(maker.name, WORLD, maker.cost_cut * share * revenue, "research")
     for investor in economy.investors.values():
         if investor.alive:
             investor.call_capital()

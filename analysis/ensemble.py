@@ -80,7 +80,7 @@ def cash_probabilities(firm_outcomes: pd.DataFrame) -> pd.DataFrame:
         `_low` and `_high`, and the median month of the run among those in which it happened (the
         earlier of the middle two; null if it never happened).
     """
-    taken, columns = _took_part(firm_outcomes), list(_IDENTITY)
+    taken, columns = took_part(firm_outcomes), list(_IDENTITY)
     for event in EVENTS:
         columns += [f"{event}_{name}" for name in (*_INTERVAL, "median_month")]
     if taken.empty:
@@ -102,7 +102,7 @@ def switch_probabilities(firm_outcomes: pd.DataFrame) -> pd.DataFrame:
         a switch, the probability with `_low` and `_high`; `mean_switches` a run; the most frequent
         `last_main_supplier` (ties by name) and the share of runs in which it was that.
     """
-    taken, columns = _took_part(firm_outcomes), list(_IDENTITY)
+    taken, columns = took_part(firm_outcomes), list(_IDENTITY)
     columns += [f"switch_{name}" for name in _INTERVAL]
     columns += ["mean_switches", "last_main_supplier", "last_main_supplier_share"]
     labs = taken if taken.empty else taken[taken["role"] == "lab"]
@@ -130,7 +130,7 @@ def cash_by_month(firm_outcomes: pd.DataFrame, months: int) -> pd.DataFrame:
     Returns:
         A row a variant, firm and month of the run: variant, firm, month, out_of_cash, default.
     """
-    taken = _took_part(firm_outcomes)
+    taken = took_part(firm_outcomes)
     parts = []
     if not taken.empty:
         for (variant, firm), own in taken.groupby(["variant", "firm"], sort=False):
@@ -234,7 +234,8 @@ def months_played(frames: Frames) -> int:
     return int(max((month for month in last if pd.notna(month)), default=-1)) + 1
 
 
-def _took_part(firm_outcomes: pd.DataFrame) -> pd.DataFrame:
+def took_part(firm_outcomes: pd.DataFrame) -> pd.DataFrame:
+    """The rows of firms that were in the market at some time."""
     return (
         firm_outcomes
         if firm_outcomes.empty

@@ -14,6 +14,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import PercentFormatter
 
+from .contagion_plots import COUNTS, cascades
 from .drawing import (
     GREY,
     INK,
@@ -148,8 +149,8 @@ def ensemble_figures(frames: Frames, start: str | None = None) -> dict[str, Figu
     Over a design there are price fans only: what firms do at different points is not the same
     chance. `start` is the calendar month of the first month, if no months table tells.
     """
-    months, firms = frame_of(frames, "months"), frame_of(frames, "firm_outcomes")
-    design = over_a_design(frame_of(frames, "runs"))
+    runs, months, firms = (frame_of(frames, n) for n in ("runs", "months", "firm_outcomes"))
+    design = over_a_design(runs)
     figures: dict[str, Figure] = {}
     if not months.empty:
         title = f"Prices of compute{' over the design' if design else ''}"
@@ -159,6 +160,8 @@ def ensemble_figures(frames: Frames, start: str | None = None) -> dict[str, Figu
         figures["cash_risk"] = cash_risk(firms)
         figures["cash_over_time"] = cash_over_time(firms, months_played(frames), starts)
         figures["switching"] = switching(firms)
+    if not design and set(COUNTS) <= set(runs.columns):
+        figures["cascades"] = cascades(runs)
     return figures
 
 

@@ -67,16 +67,14 @@ def firm_frame(table: pa.Table) -> pd.DataFrame:
 
 def firm_table(tables: AnyTables, scenario: Scenario) -> pa.Table:
     """`firm_outcomes` as Arrow, which a study needs of each of its runs."""
-    roles = {"lab": scenario.labs, "cloud": scenario.clouds}
-    roles |= {"chipmaker": scenario.chipmakers, "investor": scenario.investors}
-    listed = [(firm, role) for role, firms in roles.items() for firm in firms]
-    names = [firm.name for firm, _ in listed]
+    roles = roles_of(scenario)
+    names = list(roles)
     switched = pa.array([turn["lab"] for turn in _turns(tables)], pa.string())
     flows = columns(tables, "flows", "purpose", "payee", "amount_usd")
     found: dict[str, Any] = {
         "firm": names,
-        "role": [role for _, role in listed],
-        "kind": [getattr(firm, "kind", "") for firm, _ in listed],
+        "role": list(roles.values()),
+        "kind": [getattr(firm, "kind", "") for firm in scenario.firms],
         **_from_firms(columns(tables, "firms", "firm", "month", *_SERIES), names),
         **_from_events(columns(tables, "events", "kind", "firm", "month", "amount_usd"), names),
         "switches": _per_firm(names, switched),
@@ -84,6 +82,13 @@ def firm_table(tables: AnyTables, scenario: Scenario) -> pa.Table:
     }
     arrays = [pa.array(found[name], ARROW[kind], from_pandas=True) for name, kind in FIRM_COLUMNS]
     return pa.Table.from_arrays(arrays, [name for name, _ in FIRM_COLUMNS])
+
+
+def roles_of(scenario: Scenario) -> dict[str, str]:
+    """The role of each firm of a scenario, in its order."""
+    roles = {"lab": scenario.labs, "cloud": scenario.clouds}
+    roles |= {"chipmaker": scenario.chipmakers, "investor": scenario.investors}
+    return {firm.name: role for role, firms in roles.items() for firm in firms}
 
 
 def switches(tables: AnyTables) -> pd.DataFrame:

@@ -66,6 +66,37 @@ def _letter_runway_overstatement_months(run: Played) -> float | None:
     return float(gap[held].mean())
 
 
+@outcome("month of the run")
+def _first_letter_month(run: Played) -> int | None:
+    """Month in which the first letter of intent was signed; 0 if before the start."""
+    first = _first_letter(run)
+    return int(first["month"]) if first else None
+
+
+@outcome("months", better="higher")
+def _first_letter_runway_months(run: Played) -> float | None:
+    """Runway of its taker at the end of that month, at most 60; None without a letter."""
+    return _runway_at_first_letter(run, "runway_months")
+
+
+@outcome("months", better="higher")
+def _first_letter_paper_runway_months(run: Played) -> float | None:
+    """The same if letters of intent were cash; None without a letter."""
+    return _runway_at_first_letter(run, "runway_with_letters_months")
+
+
+@outcome("months", better="higher")
+def _first_letter_to_out_of_cash_months(run: Played) -> int | None:
+    """Months from there to a due that the taker could not pay; None if it paid all, or without."""
+    first = _first_letter(run)
+    if first is None:
+        return None
+    firms = run.tables["firms"]
+    short = firms[(firms["firm"] == first["firm"]) & (firms["arrears_usd"] > 0)]
+    since = short["month"] - int(first["month"])
+    return int(since[since >= 0].min()) if (since >= 0).any() else None
+
+
 @outcome("log points")
 def _letter_lapse_giver_return(run: Played) -> float | None:
     """Return of the giver's shares in the month of a lapse, less that of firms not concerned."""
@@ -108,6 +139,20 @@ def _backstops_paid_usd(run: Played) -> int:
         return 0
     flows = run.tables["flows"]
     return int(flows.loc[flows["purpose"] == "backstop", "amount_usd"].sum())
+
+
+def _first_letter(run: Played) -> dict[str, Any] | None:
+    """The event of the first letter, signed or in force at the start."""
+    return next(iter(_events(run, _PROMISED)), None)
+
+
+def _runway_at_first_letter(run: Played, column: str) -> float | None:
+    first = _first_letter(run)
+    if first is None:
+        return None
+    firms = run.tables["firms"]
+    row = firms[(firms["firm"] == first["firm"]) & (firms["month"] == first["month"])]
+    return float(row[column].clip(upper=LONGEST_RUNWAY_MONTHS).iloc[0]) if len(row) else None
 
 
 def _contract(event: dict[str, Any]) -> str:

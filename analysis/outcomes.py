@@ -14,6 +14,7 @@ import pandas as pd
 from ..market.columns import MONTHS
 from . import (  # noqa: F401 (each enters its outcomes)
     alliance_outcomes,
+    contagion_outcomes,
     contract_outcomes,
     entry_outcomes,
     finance_outcomes,

@@ -15,6 +15,7 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
+from .contagion import Default, cascade
 from .firm_outcomes import Flags, Floats, firm_frame, firm_table
 from .tables import AnyTables, Tables, columns
 
@@ -73,6 +74,11 @@ class Played:
     def firm_table(self) -> pa.Table:
         """`firm_outcomes` of this run, as Arrow."""
         return firm_table(self.given, self.scenario)
+
+    @cached_property
+    def cascade(self) -> list[Default]:
+        """The defaults of this run, with what each came from and cost."""
+        return cascade(self.given, self.scenario)
 
     @cached_property
     def _labs(self) -> Flags:

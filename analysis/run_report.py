@@ -10,7 +10,8 @@ import pandas as pd
 from .firm_outcomes import firm_outcomes, switches
 from .outcomes import CONTRACT, SPOT
 from .plots import FIGURES
-from .report import Page, page_figures, page_tables
+from .report import Page, PageFigure, page_figures, page_tables
+from .runways import real_and_paper_runway, takers
 from .summary import closing_summary
 from .tables import Tables, records
 from .wording import listed, price, usd
@@ -47,7 +48,7 @@ def run_page(tables: Tables, scenario: Scenario, manifest: Mapping[str, Any]) ->
         title,
         f"One run of {scenario.name}, {first} to {last}, seed {seed}.",
         list(_answers(tables, scenario)),
-        page_figures({name: draw(tables) for name, draw in FIGURES.items()}, CAPTIONS),
+        _figures(tables),
         page_tables(closing_summary(tables, scenario)),
         _METHOD,
         {
@@ -61,6 +62,16 @@ def run_page(tables: Tables, scenario: Scenario, manifest: Mapping[str, Any]) ->
         },
         command,
     )
+
+
+def _figures(tables: Tables) -> list[PageFigure]:
+    """Those of every run, and both runways of each firm that held a letter of intent."""
+    figures = {name: draw(tables) for name, draw in FIGURES.items()}
+    captions = dict(CAPTIONS)
+    for firm in takers(tables):
+        figures[firm] = real_and_paper_runway(tables, firm)
+        captions[firm] = f"Runway of {firm}, and what it would be if letters of intent were cash."
+    return page_figures(figures, captions)
 
 
 def _answers(tables: Tables, scenario: Scenario) -> Iterator[str]:

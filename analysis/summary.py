@@ -28,6 +28,9 @@ IMPORTANCE: Final = {
     "default": 100.0,
     "agi_declared": 90.0,
     "liquidation": 70.0,
+    "rescue": 65.0,
+    "restructured": 65.0,
+    "firm_sold": 65.0,
     "round_closed": 60.0,
     "programme_signed": 55.0,
     "programme_lapsed": 55.0,
@@ -39,6 +42,7 @@ IMPORTANCE: Final = {
     "switch": 45.0,
     "contract_signed": 40.0,
     "intervention": 35.0,
+    "bridge_signed": 30.0,
     "slip": 25.0,
 }
 REPEAT: Final = 0.6

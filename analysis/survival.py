@@ -33,6 +33,7 @@ from .drawing import (
 from .ensemble import variants_of
 
 Event = Literal["default", "out_of_cash"]
+Floats = npt.NDArray[np.floating[Any]]
 
 COLUMNS: Final = ("variant", "name", "month", "at_risk", "survival", "low", "high")
 _CONFIDENCE: Final = 0.95
@@ -65,30 +66,38 @@ def survival(
         own = taken[taken["variant"] == variant]
         for name, group in own.groupby(by, sort=True):
             first = group[f"{event}_month"].astype(float).to_numpy()
-            curve = _curve(first, months)
+            curve = kaplan_meier(first, np.full(len(first), float(months)), months)
             parts.append(curve.assign(variant=variant, name=name))
     empty = pd.DataFrame(columns=list(COLUMNS))
     return pd.concat(parts, ignore_index=True)[list(COLUMNS)] if parts else empty
 
 
-def _curve(first: npt.NDArray[np.floating[Any]], months: int) -> pd.DataFrame:
-    """The curve of some firms; `first` is the month of the event, NaN where it never came."""
-    happened = first[np.isfinite(first)]
+def kaplan_meier(first: Floats, last: Floats, months: int) -> pd.DataFrame:
+    """The curve of some lives.
+
+    Args:
+        first: month of the event, NaN where it did not come.
+        last: month in which watching ended, at or after the event.
+        months: how many to tell of.
+
+    Returns:
+        month, at_risk, survival, low, high, as in `survival`.
+    """
+    came = np.isfinite(first)
     at = np.arange(months)
-    if not happened.size:
+    at_risk = (np.where(came, first, last) >= at[:, None]).sum(axis=1)
+    if not came.any():
         flat = {"survival": 1.0, "low": np.nan, "high": np.nan}
-        return pd.DataFrame({"month": at, "at_risk": len(first), **flat})
-    censored = np.full(len(first) - happened.size, float(months))
-    function = ecdf(CensoredData(uncensored=happened, right=censored)).sf
+        return pd.DataFrame({"month": at, "at_risk": at_risk, **flat})
+    function = ecdf(CensoredData(uncensored=first[came], right=last[~came])).sf
     with np.errstate(divide="ignore", invalid="ignore"), catch_warnings():
         simplefilter("ignore", RuntimeWarning)  # at zero there is no band, and scipy says so
         band = function.confidence_interval(_CONFIDENCE, method="log-log")
-    known = at >= happened.min()  # before, there is no variance to tell of
-    before = np.sort(happened)
+    known = at >= first[came].min()  # before, there is no variance to tell of
     return pd.DataFrame(
         {
             "month": at,
-            "at_risk": len(first) - np.searchsorted(before, at, side="left"),
+            "at_risk": at_risk,
             "survival": function.evaluate(at),
             "low": np.where(known, band.low.evaluate(at), np.nan),
             "high": np.where(known, band.high.evaluate(at), np.nan),

@@ -18,6 +18,7 @@ from ..scenario import (
     Scenario,
     ScenarioError,
     branch,
+    intervened,
     load_scenario,
     month_of,
     override,
@@ -170,9 +171,12 @@ def _variant(study: Study, variant: Variant, base: Scenario) -> Scenario:
             raise StudyError(
                 f"{where}.scenario: given another scenario from a month on, expected `set` only"
             )
-        other = _scenario(variant.scenario, study.set, "set")
-        return override(other, variant.set, f"{where}.set")
-    scenario = varied(base, variant.set, _month(base, from_month), f"{where}.set")
+        scenario = override(
+            _scenario(variant.scenario, study.set, "set"), variant.set, f"{where}.set"
+        )
+    else:
+        scenario = varied(base, variant.set, _month(base, from_month), f"{where}.set")
+    scenario = intervened(scenario, variant.interventions, where)
     _check_strategies(scenario, where)
     return scenario
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import pandas as pd
+from matplotlib.figure import Figure
 
 from ..analysis.ensemble import (
     Frames,
@@ -25,6 +26,7 @@ from ..analysis.ensemble_summary import ensemble_summary
 from ..analysis.paired import comparison_figure, comparison_table
 from ..analysis.report import Page, html, page_figures, page_tables
 from ..analysis.run_report import run_page
+from ..analysis.runways import NEEDED, real_and_paper_survival
 from ..analysis.survival import survival, survival_curves
 from ..analysis.tables import OutputError, read_manifest, read_run, records
 from ..analysis.wording import listed, percent
@@ -39,6 +41,10 @@ CAPTIONS: Final[Mapping[str, str]] = {
     "cash_risk": "How probable it is that a firm runs out of cash, and that it defaults.",
     "cash_over_time": "Share of runs in which a firm has run out of cash or defaulted, by month.",
     "survival": "Share of runs in which a firm has not defaulted (Kaplan-Meier, 95 % band).",
+    "survival_by_role": "The same over all firms of a role.",
+    "runway_survival": "How long takers of letters of intent pay all dues after their first one: "
+    "as their runway promised that day, as it did with letters as cash, and in the runs.",
+    "cascades": "How many firms default in a run, and how many in a row bring one another down.",
     "switching": "How probable it is that a lab changes its main supplier.",
 }
 _METHOD: Final = (
@@ -85,11 +91,7 @@ def _study_page(folder: StudyFolder) -> Page:
     scenario = listed(dict.fromkeys(folder.runs["scenario"]))
     title = study.title or f"A study of {scenario}"
     compared = variants_compared(folder)
-    figures = ensemble_figures(frames, start)
-    firms = frame_of(frames, "firm_outcomes")
-    if not (firms.empty or over_a_design(folder.runs)):
-        curves = survival(firms, months_played(frames))
-        figures["survival"] = survival_curves(curves, starts=start_dates(frames, start))
+    figures = _figures(frames, start)
     tables = ensemble_summary(frames, start)
     if len(compared):
         figures = {"differences": comparison_figure(compared), **figures}
@@ -114,6 +116,22 @@ def _study_page(folder: StudyFolder) -> Page:
         },
         "computemarket sweep study.toml --out DIR",
     )
+
+
+def _figures(frames: Frames, start: str) -> dict[str, Figure]:
+    """Those of the ensemble, survival, and what runway promised the takers of letters."""
+    figures = ensemble_figures(frames, start)
+    runs, firms = frame_of(frames, "runs"), frame_of(frames, "firm_outcomes")
+    if firms.empty or over_a_design(runs):
+        return figures
+    months, starts = months_played(frames), start_dates(frames, start)
+    figures["survival"] = survival_curves(survival(firms, months), starts=starts)
+    if firms["default_month"].notna().any():
+        by_role = survival(firms, months, by="role")
+        figures["survival_by_role"] = survival_curves(by_role, starts=starts)
+    if set(NEEDED) <= set(runs.columns) and runs["first_letter_month"].notna().any():
+        figures["runway_survival"] = real_and_paper_survival(runs)
+    return figures
 
 
 def _counted(runs: pd.DataFrame) -> str:

@@ -36,7 +36,7 @@ from ..analysis.wording import BASE, FAILED, OK
 from ..market.columns import MONTHS, Kind
 from ..market.recorder import ARROW
 from ..scenario import to_toml
-from .study import RUN_ENDING, RUN_IDENTITY, Study, load_study, study_toml
+from .study import RUN_ENDING, RUN_IDENTITY, Study, Variant, load_study, study_toml
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -261,9 +261,7 @@ def _longest(path: Path, plan: Plan) -> Plan:
 def _portable(study: Study) -> Study:
     """The study on the copies of its files that lie beside it."""
     variants = tuple(
-        v
-        if v.scenario is None
-        else v.model_copy(update={"scenario": f"scenarios/{v.name}.toml", "set": {}})
+        v if v.scenario is None else Variant(name=v.name, scenario=f"scenarios/{v.name}.toml")
         for v in study.variants
     )
     design = study.design

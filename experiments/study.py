@@ -18,6 +18,7 @@ from pydantic import Field, model_validator
 from ..analysis.wording import BASE
 from ..market.columns import Kind
 from ..scenarios.checks import validated
+from ..scenarios.events import Intervention
 from ..scenarios.fields import Month, Name, Positive, Section
 from ..scenarios.loading import read_plain, shipped_files
 from ..scenarios.messages import ScenarioError
@@ -165,11 +166,12 @@ class Design(Section):
 
 
 class Variant(Section):
-    """The scenario, or another one, with other values at some paths."""
+    """The scenario, or another one, with other values at some paths and more interventions."""
 
     name: Name
     scenario: str | None = None
     set: dict[str, Any] = Field(default_factory=dict)
+    interventions: tuple[Intervention, ...] = ()  # after those of the scenario
     from_month: Moment | None = None  # play the base until then
 
     @model_validator(mode="after")

@@ -20,11 +20,14 @@ class Estate(NamedTuple):
     cash_usd: at hand
     collateral_usd: proceeds of pledged assets, by key
     claims: on the firm, of any rank; claimants may be other estates
+    bankrupt: whether a shortfall costs a part of its means; a firm in its cure month pays what it
+        can and goes on
     """
 
     cash_usd: int
     collateral_usd: Mapping[str, int]
     claims: Sequence[Claim]
+    bankrupt: bool = True
 
     @property
     def owed_usd(self) -> int:
@@ -70,7 +73,7 @@ def clear(
         for name in names:
             estate = estates[name]
             own = estate.cash_usd + sum(estate.collateral_usd.values())
-            fails = own + received[name] < owed[name]
+            fails = estate.bankrupt and own + received[name] < owed[name]
             kept = (realised_share, recovered_share) if fails else (1.0, 1.0)
             cleared[name] = _pay_out(estate, received[name], *kept)
         lower = {

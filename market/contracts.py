@@ -186,6 +186,20 @@ class Loan:
         return self.committed_usd - self.drawn_usd
 
 
+@dataclass(slots=True, eq=False)
+class Note:
+    """A convertible note: money lent until the next round, whose shares it buys at a discount.
+
+    It ranks behind secured loans, and is due in cash if no round has come by then.
+    """
+
+    contract_id: str
+    holder: str
+    firm: str
+    amount_usd: int
+    due: int  # month
+
+
 @dataclass(slots=True)
 class Deal:
     """A row of the contracts table that is no live object: refused talks, equity rounds."""
@@ -210,6 +224,7 @@ class ContractBook:
         self.by_cloud: dict[str, list[ComputeContract]] = {}
         self.orders: list[ChipOrder] = []
         self.loans: list[Loan] = []
+        self.notes: list[Note] = []  # neither converted nor paid back
         self.deals: list[Deal] = []
         self.changes = 0  # contracts signed or ended so far: sums over contracts hold until then
         self._numbers: dict[str, int] = {}
@@ -244,6 +259,16 @@ class ContractBook:
         contract.delivered_h100e = contract.promised_h100e = 0.0
         self.by_lab[contract.lab].remove(contract)
         self.by_cloud[contract.cloud].remove(contract)
+
+    def hand_over(self, contract: ComputeContract, *, lab: str = "", cloud: str = "") -> None:
+        """Let a buyer take the place of a side that has failed; nobody is bound to it alone."""
+        self.changes += 1
+        self.by_lab[contract.lab].remove(contract)
+        self.by_cloud[contract.cloud].remove(contract)
+        contract.lab, contract.cloud = lab or contract.lab, cloud or contract.cloud
+        contract.exclusive = contract.first_refusal = False
+        self.by_lab.setdefault(contract.lab, []).append(contract)
+        self.by_cloud.setdefault(contract.cloud, []).append(contract)
 
     def of_lab(self, lab: str, workload: str | None = None) -> list[ComputeContract]:
         """Live contracts of a lab, by signing."""

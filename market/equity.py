@@ -46,6 +46,11 @@ class CapTable:
         self.holders[holder] = self.holders.get(holder, 0) + shares
         self.total += shares
 
+    def transfer(self, holder: str, to: str) -> None:
+        """All shares of a holder change hands."""
+        shares = self.holders.pop(holder)
+        self.holders[to] = self.holders.get(to, 0) + shares
+
     def ownership(self, holder: str) -> float:
         """Share of the firm (0..1) that a holder owns."""
         return self.holders.get(holder, 0) / self.total

@@ -6,9 +6,10 @@ Default is cash-flow default. Money is in whole US dollars.
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from enum import IntEnum, StrEnum
+from math import exp
 from typing import NamedTuple
 
-from .allocation import K, largest_remainder, pro_rata
+from .allocation import largest_remainder, pro_rata
 
 WATCH_BELOW_MONTHS = 12.0
 DISTRESS_BELOW_MONTHS = 6.0
@@ -48,14 +49,13 @@ class Claim(NamedTuple):
     ref: str
 
 
-def ladder(runway_months: float, arrears_usd: int, in_cure: bool) -> Status:
-    """Status at the end of a month.
+def ladder(runway_months: float, arrears_usd: int) -> Status:
+    """Status at the end of a month of a firm that goes on.
 
     arrears_usd: dues that stay unpaid after rescue
-    in_cure: whether the month began with arrears, so that the one cure month is used up
     """
     if arrears_usd > 0:
-        return Status.DEFAULTED if in_cure else Status.CURE
+        return Status.CURE
     if runway_months < DISTRESS_BELOW_MONTHS:
         return Status.DISTRESS
     return Status.WATCH if runway_months < WATCH_BELOW_MONTHS else Status.HEALTHY
@@ -102,9 +102,17 @@ def rejection_damages_usd(termination_fee_usd: int, unmitigated_take_or_pay_usd:
     return max(0, min(termination_fee_usd, unmitigated_take_or_pay_usd))
 
 
-def clear_arrears(cash_usd: int, dues: Mapping[K, int]) -> dict[K, int]:
-    """What a firm short of cash pays on each of its dues: the same share of all."""
-    return pro_rata(max(0, cash_usd), dues)
+def fire_sale_share(alone: float, impact: float, on_sale_share: float) -> float:
+    """Share of its value that plant fetches when others have to sell theirs too.
+
+    The log price falls in proportion to what is on sale (Cifuentes, Ferrucci & Shin 2005), as those
+    who could use it best are short of money themselves (Shleifer & Vishny 1992).
+
+    alone: share that a single small seller gets
+    impact: fall of the log price per unit of `on_sale_share`
+    on_sale_share: of all plant of the market that is on sale at the time, 0..1
+    """
+    return alone * exp(-impact * on_sale_share)
 
 
 def _of_rank(claims: Sequence[Claim], *ranks: Rank) -> list[int]:

@@ -58,12 +58,15 @@ _BOOKED_AS: Final[Mapping[str, tuple[int, int]]] = {
     "chips": (_PROPERTY, _INCOME),
     "data_centre": (_PROPERTY, _INCOME),
     "fleet_sale": (_PROPERTY, _INCOME),
+    "bridge": (_LOANS, _DEBT),
+    "note_redemption": (_DEBT, _LOANS),
     "principal": (_DEBT, _LOANS),
     "prepayment": (_PREPAID, _DEFERRED_REVENUE),
     "chip_deposit": (_PREPAID, _DEFERRED_REVENUE),
     "deposit_refund": (_DEFERRED_REVENUE, _PREPAID),
     "loan_draw": (_LOANS, _DEBT),
     "equity": (_EQUITY_HELD, _PAID_IN_CAPITAL),
+    "rescue": (_EQUITY_HELD, _PAID_IN_CAPITAL),
     "parent_funding": (_EQUITY_HELD, _PAID_IN_CAPITAL),
     "limited_partners": (_EQUITY_HELD, _PAID_IN_CAPITAL),
     "founding": (_EQUITY_HELD, _PAID_IN_CAPITAL),
@@ -302,6 +305,48 @@ class Ledger:
         self._exchange(
             "liquidation", amount_usd,
             creditor, _EXPENSE, account, debtor, _MIRROR[account], _INCOME,
+        )  # fmt: skip
+
+    def convert(self, claim: ClaimKey, account: int, ref: str, amount_usd: int) -> None:
+        """Exchange a claim for one of another kind on the same debtor: a loan for shares."""
+        if amount_usd == 0:
+            return
+        given, creditor, debtor, _ = claim
+        self._owe(claim, -amount_usd)
+        self._owe((int(account), creditor, debtor, ref), amount_usd)
+        self.post(
+            "conversion",
+            creditor, int(account), amount_usd, creditor, given, -amount_usd,
+            debtor, _MIRROR[given], amount_usd, debtor, _MIRROR[int(account)], -amount_usd,
+        )  # fmt: skip
+
+    def assign(self, claim: ClaimKey, creditor: str, price_usd: int) -> None:
+        """Sell a claim to another creditor for cash; the seller takes the loss, or the gain."""
+        account, seller, debtor, ref = claim
+        amount = self.claims[claim]
+        self._owe(claim, -amount)
+        self._owe((account, creditor, debtor, ref), amount)
+        self.post(
+            "assignment",
+            seller, _CASH, price_usd, seller, account, -amount, seller, _EXPENSE,
+            amount - price_usd,
+            creditor, account, amount, creditor, _CASH, -price_usd, creditor, _INCOME,
+            price_usd - amount,
+        )  # fmt: skip
+        if price_usd:
+            self.flows[creditor, seller, "assignment"] += price_usd
+
+    def assume(self, claim: ClaimKey, debtor: str) -> None:
+        """Let another debtor take over a claim with what it was owed for (novation)."""
+        account, creditor, seller, ref = claim
+        amount = self.claims[claim]
+        self._owe(claim, -amount)
+        self._owe((account, creditor, debtor, ref), amount)
+        mirror = _MIRROR[account]
+        self.post(
+            "assignment",
+            seller, mirror, amount, seller, _INCOME, -amount,
+            debtor, mirror, -amount, debtor, _EXPENSE, amount,
         )  # fmt: skip
 
     def open_books(self, owner: str, property_usd: int) -> None:

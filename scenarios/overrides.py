@@ -145,6 +145,21 @@ def branch(
     return checked(data, f"{origin}, from {start}")
 
 
+def intervened(
+    scenario: Scenario, events: Sequence[Intervention], source: str | None = None
+) -> Scenario:
+    """A copy of the scenario with more interventions, after its own.
+
+    Raises:
+        ScenarioError: one of them contradicts the scenario.
+    """
+    if not events:
+        return scenario
+    data = plain(scenario)
+    data["interventions"] += [event.model_dump(mode="json") for event in events]
+    return checked(data, source or f"interventions on {scenario.name}")
+
+
 def value_at(scenario: Scenario, path: str) -> Any:
     """What a scenario holds at a path, as plain data.
 

@@ -159,6 +159,26 @@ class Credit(Section):
     )
 
 
+class Distress(Section):
+    """What a firm short of money, and those who would lose by its failure, may do about it."""
+
+    bridge_months: NonNegative = 3.0  # of outflow that owners bridge with a note; 0: they do not
+    note_discount: Annotated[float, Field(ge=0, le=0.9)] = 0.20  # to the next round's price
+    note_term_months: Annotated[int, Field(ge=1, le=120)] = 18  # then a note is due in cash
+    allow_rescue: bool = True  # by a partner that would lose more
+    cash_sweep_share: Share = 0.5  # of excess cash flow, while a covenant is breached
+    extension_months: Annotated[int, Field(ge=0, le=240)] = 24  # most that lenders extend; 0: none
+    allow_restructuring: bool = True  # a plan that creditors vote on
+    plan_majority: Annotated[float, Field(gt=0, le=1)] = 0.667  # of claims: 11 U.S.C. 1126(c)
+    allow_sale: bool = True  # of a failed firm as a going concern, or of its team
+    fire_sale_share: Share = 0.5  # of collateral value that plant fetches in a liquidation
+    # fall of its log price per share of all compute that is on sale at once: Cifuentes, Ferrucci
+    # & Shin (2005); at 7 a tenth of the market halves the price, assumption
+    fire_sale_impact: Annotated[float, Field(ge=0, le=100)] = 7.0
+    # of what is there to hand out; 3-6 % of assets in Altman (1984), Bris, Welch & Zhu (2006)
+    bankruptcy_cost_share: Share = 0.05
+
+
 class Bargaining(Section):
     """How compute contracts are negotiated, and the menu of terms on the table."""
 
@@ -287,6 +307,7 @@ class World(Section):
     captive: Captive = Captive()
     sentiment: Sentiment = Sentiment()
     credit: Credit = Credit()
+    distress: Distress = Distress()
     bargaining: Bargaining = Bargaining()
     porting: Porting = Porting()
     power: Power = Power()

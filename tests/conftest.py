@@ -9,10 +9,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import settings
 
 from computemarket.market.columns import TABLES
 from computemarket.scenario import ScenarioError, load_scenario
 from computemarket.scenarios.schema import Chipmaker, Cloud, Investor, Lab, Scenario
+
+# How long an example takes depends on what else the machine does: timings are for benchmarks.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 Rows = Iterable[dict[str, Any]]
 BLANK = {"int": 0, "float": 0.0, "str": "", "bool": False}

@@ -79,6 +79,15 @@ def test_hand_worked_costs_of_failure() -> None:
     }
 
 
+def test_a_firm_that_goes_on_bears_no_cost_of_bankruptcy() -> None:
+    # A is in its cure month: it hands out all of its 80. Were it bankrupt, 40 would be lost.
+    living = estate(80, {"B": 100})._replace(bankrupt=False)
+    cleared = clear({"A": living, "B": estate(50, {OUTSIDE: 130})}, realised_share=0.5)
+    assert cleared["A"].paid_usd == {0: 80}
+    assert cleared["A"].cost_usd == 0
+    assert cleared["B"].paid_usd == {0: 130}
+
+
 def test_secured_claims_come_first_across_estates() -> None:
     # A's lender takes the fleet, then its staff; B shares 20 of 100 with the rest and passes it on.
     a = Estate(

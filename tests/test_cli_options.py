@@ -17,6 +17,7 @@ COMMANDS = {
     "sweep": ["sweep", "study.toml", "--out", "s"],
     "sensitivity": ["sensitivity", "study.toml", "--out", "s"],
     "compare": ["compare", "duopoly", "--variant", "crash:world.sentiment.shock=-2"],
+    "contagion": ["contagion", "duopoly", "--firm", "Aurora"],
 }
 
 

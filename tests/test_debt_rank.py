@@ -43,6 +43,21 @@ def test_two_roads_add_up_and_stop_at_one() -> None:
     assert spread(weights, np.eye(4)[0]) == pytest.approx([1.0, 0.6, 0.6, 1.0])
 
 
+def test_a_published_example() -> None:
+    """Three banks, with the results in the guide of the R package NetworkRiskMeasures.
+
+    Cinelli & Silva, version of January 2016, which followed Battiston et al. (2012).
+    """
+    exposure = np.array([[0.0, 10.0, 3.0], [1.0, 0.0, 2.0], [0.0, 3.0, 0.0]])
+    buffer, value = np.array([2.0, 5.0, 2.0]), np.array([10.0, 100.0, 30.0])
+    ranks = debt_ranks("abc", exposure, buffer, value)
+    assert ranks == pytest.approx({"a": 0.9285714, "b": 0.25, "c": 0.6642857}, abs=1e-7)
+    # a tenth of all equity is lost at once: another 16.07 % is lost after that
+    weights, shock = impact(exposure, buffer), np.full(3, 0.1)
+    assert spread(weights, shock) == pytest.approx([0.15, 0.26, 0.30])
+    assert debt_rank(weights, value, shock) == pytest.approx(0.1607, abs=5e-5)
+
+
 def test_ranks_of_all_firms() -> None:
     exposure = np.array([[0.0, 50.0], [0.0, 0.0]])  # B has lent A 50
     ranks = debt_ranks(["A", "B"], exposure, np.array([100.0, 100.0]), np.array([300.0, 100.0]))

@@ -72,3 +72,9 @@ def test_a_book_never_takes_more_than_asked_or_bid(
     if book is not None:
         assert sum(book.values()) == min(amount, offered)
         assert all(book[name] <= bids[name] for name in book)
+
+
+def test_all_shares_of_a_holder_change_hands() -> None:
+    table = CapTable({"Fund": 30, "world": 70})
+    table.transfer("Fund", "world")
+    assert (table.holders, table.total) == ({"world": 100}, 100)

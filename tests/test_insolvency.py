@@ -1,6 +1,7 @@
 """Who is paid what when a firm fails, to the dollar."""
 
 import random
+from math import log
 
 import pytest
 from hypothesis import given
@@ -10,7 +11,7 @@ from computemarket.market.insolvency import (
     Claim,
     Rank,
     Status,
-    clear_arrears,
+    fire_sale_share,
     ladder,
     rejection_damages_usd,
     waterfall,
@@ -18,20 +19,19 @@ from computemarket.market.insolvency import (
 
 
 @pytest.mark.parametrize(
-    ("runway", "arrears", "in_cure", "status"),
+    ("runway", "arrears", "status"),
     [
-        (24.0, 0, False, Status.HEALTHY),
-        (12.0, 0, False, Status.HEALTHY),
-        (11.9, 0, False, Status.WATCH),
-        (5.9, 0, False, Status.DISTRESS),
-        (0.0, 1, False, Status.CURE),
-        (0.0, 1, True, Status.DEFAULTED),
-        (3.0, 0, True, Status.DISTRESS),  # cured
-        (24.0, 0, True, Status.HEALTHY),
+        (24.0, 0, Status.HEALTHY),
+        (12.0, 0, Status.HEALTHY),
+        (11.9, 0, Status.WATCH),
+        (6.0, 0, Status.WATCH),
+        (5.9, 0, Status.DISTRESS),
+        (0.0, 1, Status.CURE),
+        (24.0, 1, Status.CURE),
     ],
 )
-def test_ladder(runway: float, arrears: int, in_cure: bool, status: Status) -> None:
-    assert ladder(runway, arrears, in_cure) is status
+def test_ladder(runway: float, arrears: int, status: Status) -> None:
+    assert ladder(runway, arrears) is status
 
 
 def test_hand_worked_waterfall() -> None:
@@ -148,8 +148,8 @@ def test_damages_are_the_lesser_of_fee_and_unmitigated_loss() -> None:
     assert rejection_damages_usd(50, -70) == 0
 
 
-def test_arrears_are_cleared_in_equal_shares() -> None:
-    dues = {("Azure", "compute"): 300, ("Nvidia", "chips"): 100}
-    assert clear_arrears(101, dues) == {("Azure", "compute"): 76, ("Nvidia", "chips"): 25}
-    assert clear_arrears(1_000, dues) == dues
-    assert sum(clear_arrears(-5, dues).values()) == 0
+def test_fire_sale_prices_fall_with_what_is_on_sale() -> None:
+    assert fire_sale_share(0.5, 7.0, 0.0) == 0.5
+    assert fire_sale_share(0.5, log(2) / 0.1, 0.1) == pytest.approx(0.25)  # a tenth halves it
+    falling = [fire_sale_share(0.5, 7.0, share / 10) for share in range(11)]
+    assert falling == sorted(falling, reverse=True)

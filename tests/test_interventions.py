@@ -164,15 +164,19 @@ def test_a_killed_firm_is_gone(firm):
     assert (rows.status.to_numpy()[AT:] == "DEFAULTED").all()
     flows = model.flows[(model.flows.payer == firm) | (model.flows.payee == firm)]
     assert flows.month.max() <= AT
-    assert set(flows.purpose[flows.month == AT]) <= {"liquidation", "fleet_sale"}
+    of_estates = {"liquidation", "fleet_sale", "assignment", "bankruptcy_costs"}
+    assert set(flows.purpose[flows.month == AT]) <= of_estates
     live = undisturbed().contracts
     ours = (live.buyer == firm) | (live.seller == firm)
     ours &= (live.month_signed < AT) & (live.month_ended.isna() | (live.month_ended >= AT))
-    ours &= live.kind != "equity"  # a stake is no contract that runs
+    # a stake is no contract that runs, and what it had lent is sold to outsiders
+    ours &= (live.kind != "equity") & ~((live.kind == "loan") & (live.seller == firm))
     ended = model.contracts[model.contracts.contract_id.isin(live.contract_id[ours])]
     assert len(ended) == ours.sum()
     assert (ended.month_ended <= AT).all()
     assert (ended.status[ended.kind == "compute"].isin(["DEFAULTED", "ENDED"])).all()
+    loans = model.contracts[(model.contracts.kind == "loan") & (model.contracts.seller == firm)]
+    assert not (loans.status == "ACTIVE").any()
     assert len(model.months) == BASE.run.months  # life goes on
 
 

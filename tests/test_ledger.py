@@ -136,6 +136,37 @@ def test_what_is_written_off_costs_the_creditor():
     assert claim not in ledger.claims
 
 
+def test_a_note_becomes_shares_without_a_dollar_moving():
+    ledger = opened(Fund=100)
+    ledger.pay(Bill("Fund", "Lab", 40, "bridge", "n1"))
+    assert balances(ledger, "Lab") == {"CASH": 40, "DEBT": 40}
+    ledger.convert(Claim(A.LOANS, "Fund", "Lab", "n1"), A.EQUITY_HELD, "Lab", 40)
+    assert balances(ledger, "Lab") == {"CASH": 40, "PAID_IN_CAPITAL": 40}
+    assert balances(ledger, "Fund") == {"CASH": 60, "EQUITY_HELD": 40, "PAID_IN_CAPITAL": 100}
+    assert ledger.claim_usd(A.EQUITY_HELD, "Fund", "Lab", "Lab") == 40
+
+
+def test_a_claim_sold_below_its_face_costs_the_seller_and_gains_the_buyer():
+    ledger = opened(Fund=80)
+    ledger.pay(Bill("Fund", "Cloud", 80, "loan_draw", "l1"))
+    ledger.assign(Claim(A.LOANS, "Fund", "Cloud", "l1"), "Lab", 0)
+    assert balances(ledger, "Lab") == {"LOANS": 80, "INCOME": 80}
+    ledger.assign(Claim(A.LOANS, "Lab", "Cloud", "l1"), WORLD, 30)
+    assert balances(ledger, "Lab") == {"CASH": 30, "INCOME": 80, "EXPENSE": 50}
+    assert balances(ledger, "Fund") == {"PAID_IN_CAPITAL": 80, "EXPENSE": 80}
+    assert ledger.owed_by("Cloud", A.LOANS) == [(Claim(A.LOANS, WORLD, "Cloud", "l1"), 80)]
+    assert ledger.flows[WORLD, "Lab", "assignment"] == 30
+
+
+def test_a_debt_taken_over_costs_the_new_debtor():
+    ledger = opened(Lab=50)
+    ledger.pay(Bill("Lab", "Cloud", 50, "prepayment", "c1"))
+    ledger.assume(Claim(A.PREPAID, "Lab", "Cloud", "c1"), "Fund")
+    assert balances(ledger, "Cloud") == {"CASH": 50, "INCOME": 50}
+    assert balances(ledger, "Fund") == {"DEFERRED_REVENUE": 50, "EXPENSE": 50}
+    assert ledger.prepaid_usd("Lab", "Fund", "c1") == 50
+
+
 def test_opening_plant_and_money_spent_before_the_start():
     ledger = opened()
     ledger.open_books("Cloud", 70)
@@ -175,7 +206,7 @@ PAYMENTS = (
 )  # fmt: skip
 OPERATIONS = (
     "pay", "defer", "redeem", "draw_prepaid", "write_down", "write_off", "open_books",
-    "return_capital", "repay", "refund", "close",
+    "return_capital", "repay", "refund", "close", "convert", "assign", "assume",
 )  # fmt: skip
 
 steps = st.tuples(
@@ -217,14 +248,21 @@ def do(ledger: Ledger, step: tuple[str, str, list[str], int]) -> None:
             ledger.redeem(claim, at_most(min(owed, purse)))
         elif operation == "write_off":
             ledger.write_off(claim, at_most(owed))
-        elif operation == "draw_prepaid" and claim.account is A.PREPAID:
+        elif operation == "convert" and claim.account != A.PREPAID:
+            into = A.LOANS if claim.account == A.RECEIVABLES else A.EQUITY_HELD
+            ledger.convert(claim, into, claim.debtor, at_most(owed))
+        elif operation == "assign" and one != claim.debtor:
+            ledger.assign(claim, one, at_most(cash) if one != claim.creditor else 0)
+        elif operation == "assume" and one != claim.creditor:
+            ledger.assume(claim, one)
+        elif operation == "draw_prepaid" and claim.account == A.PREPAID:
             ledger.draw_prepaid(
                 claim.creditor, claim.debtor, at_most(owed), "compute", claim.ref
             )  # fmt: skip
-        elif operation == "repay" and claim.account is A.LOANS:
+        elif operation == "repay" and claim.account == A.LOANS:
             amount = at_most(min(owed, purse))
             ledger.pay(Bill(claim.debtor, claim.creditor, amount, "principal", claim.ref))
-        elif operation == "refund" and claim.account is A.PREPAID:
+        elif operation == "refund" and claim.account == A.PREPAID:
             amount = at_most(min(owed, purse))
             ledger.pay(Bill(claim.debtor, claim.creditor, amount, "deposit_refund", claim.ref))
 

@@ -296,7 +296,12 @@ def test_a_letter_lapses_with_its_giver_or_taker(dead):
 
 def test_talks_with_a_party_that_died_are_not_applicable():
     poor = override(
-        BASE, {"labs.Borealis.cash_usd": 1e6, "world.funding.access_hazard_per_month": 0.0}
+        BASE,
+        {
+            "labs.Borealis.cash_usd": 1e6,
+            "world.funding.access_hazard_per_month": 0.0,
+            "world.distress": {"bridge_months": 0, "allow_rescue": False},
+        },
     )
     model = play(override(poor, {"interventions": [
         {"month": date(12), "kind": "open_talks", "letter": letter(NEVER)}
@@ -401,7 +406,7 @@ def test_outcomes_of_letters():
     names = [
         name for name in OUTCOMES if "letter" in name or "warrant" in name or "backstop" in name
     ]
-    assert len(names) == 11
+    assert len(names) == 15
     found = Played(tables, model.rules).outcomes(names)
     row = row_of(model)
     assert found["letters_signed"] == 1

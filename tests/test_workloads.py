@@ -20,9 +20,9 @@ from scipy import stats
 
 from computemarket import ComputeMarket
 from computemarket.agents.availability import all_offers
-from computemarket.agents.distress import liquidate
 from computemarket.agents.lab import Lab
 from computemarket.agents.supplier_talks import conflict, deliverable
+from computemarket.agents.winding_up import liquidate
 from computemarket.analysis.firm_outcomes import firm_outcomes
 from computemarket.analysis.outcomes import OUTCOMES, Played
 from computemarket.market.chips import user_cost_usd_per_h100e_hour
@@ -309,7 +309,7 @@ class TestSupplierTalks:
 
     def test_lapse_where_a_party_is_gone(self) -> None:
         model = with_talks(volume=5e6)
-        liquidate(model.economy, model.economy.clouds["Lambda"], "test")
+        liquidate(model.economy, {"Lambda": "test"}, forced=True)
         model.step()
         ended = [t for t in talks_of(model) if t["lab"] == "Cohere"][-1]
         assert ended["outcome"] == "LAPSED"

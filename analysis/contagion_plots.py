@@ -1,0 +1,135 @@
+"""Figures of contagion: how many firms fail in a run and how deep, and who falls with a firm."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter
+from scipy.stats import binomtest
+
+from .drawing import GREY, INK, PALETTE, headline, new_figure, nothing, style
+from .ensemble import variants_of
+from .tables import records
+from .wording import OK
+
+COUNTS: Final[Mapping[str, str]] = {
+    "defaults": "Firms that default",
+    "cascade_depth": "Depth of the longest cascade",
+}
+_MOST_VARIANTS: Final = 5
+_MOST_BARS: Final = 8  # the last is open above
+_MOST_FIRMS: Final = 16
+
+
+def cascade_shares(runs: pd.DataFrame) -> pd.DataFrame:
+    """How many runs of each variant have how many defaults, and cascades how deep.
+
+    Returns:
+        A row an outcome (`defaults`, `cascade_depth`), variant and value: outcome, variant, value
+        (the last stands for itself and more), runs, share of the variant's runs, low and high of
+        Wilson's 95 % interval.
+    """
+    rows = []
+    played = runs[runs["status"] == OK]
+    for outcome in (name for name in COUNTS if name in played):
+        most = min(_MOST_BARS - 1, int(played[outcome].max())) if len(played) else 0
+        for variant in variants_of(played):
+            values = played.loc[played["variant"] == variant, outcome].clip(upper=most)
+            for value in range(most + 1):
+                hits, total = int((values == value).sum()), len(values)
+                bounds = binomtest(hits, total).proportion_ci(0.95, method="wilson")
+                named = {"outcome": outcome, "variant": variant, "value": value, "runs": hits}
+                share = {"share": hits / total, "low": bounds.low, "high": bounds.high}
+                rows.append(named | share)
+    columns = ["outcome", "variant", "value", "runs", "share", "low", "high"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def cascades(runs: pd.DataFrame) -> Figure:
+    """Share of runs by number of defaults and by depth of cascade, a colour a variant."""
+    shares = cascade_shares(runs)
+    variants = variants_of(shares)[:_MOST_VARIANTS]
+    if not variants:
+        return nothing(new_figure(10, 2.5), "No run of this study counts its defaults")
+    outcomes = list(dict.fromkeys(shares["outcome"]))
+    figure = new_figure(10, 3.6)
+    panels = list(figure.subplots(1, len(outcomes), sharey=True, squeeze=False)[0])
+    headline(figure, panels, "Defaults and cascades, with 95 % intervals", "Share of runs")
+    for axes, outcome in zip(panels, outcomes, strict=True):
+        own = shares[shares["outcome"] == outcome]
+        most = int(own["value"].max())
+        capped = bool((runs[outcome] > most).any())
+        for place, variant in enumerate(variants):
+            _bars(axes, own[own["variant"] == variant], place, len(variants))
+        style(axes, COUNTS[outcome], axes.get_ylabel())
+        labels = [str(value) for value in range(most)] + [f"{most}+" if capped else str(most)]
+        axes.set_xticks(range(most + 1), labels)
+        axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+        axes.set_ylim(0, min(1.03, 1.1 * float(shares["high"].max())))
+    keys = [Patch(color=c, label=name) for c, name in zip(PALETTE, variants, strict=False)]
+    if len(variants) > 1:
+        figure.legend(handles=keys, loc="outside lower center", ncols=5, fontsize=8, frameon=False)
+    return figure
+
+
+def firm_differences(firms: pd.DataFrame, firm: str, date: str) -> Figure:
+    """By how much the failure of one firm raises each other's chance to run out of cash.
+
+    Args:
+        firms: the table of that name of `experiments.contagion`, the most raised first.
+        firm: who failed.
+        date: and when.
+    """
+    if firms.empty:
+        return nothing(new_figure(10, 2.5), "No other firm's chance to run out of cash differs")
+    rows = records(firms)
+    half = _MOST_FIRMS // 2
+    shown = rows if len(rows) <= _MOST_FIRMS else [*rows[:half], *rows[-half:]]
+    figure = new_figure(7.5, 1.3 + 0.3 * len(shown))
+    axes = figure.add_subplot()
+    axes.axvline(0, color=GREY, linewidth=0.9, zorder=1)
+    for place, row in enumerate(shown):
+        clear = row["lower"] > 0 or row["upper"] < 0
+        colour = PALETTE[0] if clear else GREY
+        axes.plot([row["lower"], row["upper"]], [place, place], color=colour, linewidth=2)
+        face = colour if clear else "white"
+        axes.plot(row["difference"], place, "o", color=colour, markerfacecolor=face, markersize=6)
+    style(axes, "", "")
+    axes.grid(axis="y", visible=False)
+    axes.grid(axis="x", color="#e6e6e6", linewidth=0.7)
+    axes.set_yticks(range(len(shown)), [row["outcome"] for row in shown])
+    axes.set_ylim(len(shown) - 0.5, -0.5)
+    axes.tick_params(axis="y", length=0)
+    axes.xaxis.set_major_locator(MaxNLocator(6))
+    axes.xaxis.set_major_formatter(FuncFormatter(_points))
+    pairs = int(firms["pairs"].max())
+    axes.set_xlabel(
+        f"Percentage points, {firm} killed less kept alive; {pairs} pairs of runs, 95 % intervals",
+        fontsize=8,
+        color=INK,
+    )
+    figure.suptitle(
+        f"Chance to run out of cash if {firm} fails in {date}",
+        x=0.01, ha="left", fontsize=11, fontweight="bold", color=INK,
+    )  # fmt: skip
+    return figure
+
+
+def _points(value: float, _: object = None) -> str:
+    """Percentage points with their sign."""
+    return f"{100 * value:+.0f}" if abs(value) > 1e-9 else "0"
+
+
+def _bars(axes: Axes, rows: pd.DataFrame, place: int, variants: int) -> None:
+    """The bars of one variant beside those of the others, each with its interval."""
+    width = 0.8 / variants
+    at = rows["value"].to_numpy() + (place - (variants - 1) / 2) * width
+    axes.bar(at, rows["share"], width=0.92 * width, color=PALETTE[place], alpha=0.75)
+    reach = np.array([rows["share"] - rows["low"], rows["high"] - rows["share"]]).clip(min=0)
+    axes.errorbar(at, rows["share"], reach, fmt="none", ecolor=INK, elinewidth=0.9)
