@@ -14,6 +14,7 @@ from computemarket.experiments.games import (
     mixed_equilibria,
     pure_equilibria,
 )
+from computemarket.experiments.plan import make_plan
 from computemarket.experiments.standings import described, payoffs_frame, save
 from computemarket.experiments.store import StudyFolder
 from computemarket.experiments.study import StudyError
@@ -149,12 +150,13 @@ class TestOnTheMarket:
     def test_files_are_left(self, small: Played) -> None:
         assert [path.name for path in save(small)] == ["payoffs.csv", "summary.txt", "payoffs.png"]
 
-    def test_the_shipped_one_can_be_played(self) -> None:
+    def test_the_shipped_ones_can_be_played(self) -> None:
         shipped = load_tournament("negotiators")
         assert len(study_of(shipped).variants) == 9
         assert {label for p in shipped.players for label in p.strategies} == {
             "linear", "boulware", "conceder"
         }  # fmt: skip
+        assert make_plan(study_of(load_tournament("openai_rivals"))).size == (4 + 1) * 40
 
 
 @pytest.mark.parametrize(
