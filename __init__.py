@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from .agents.strategies import register
+    from .agents.strategies.parameters import parameter
     from .experiments.compare import compare
     from .experiments.runner import run_study
     from .experiments.store import StudyFolder
@@ -24,6 +25,7 @@ else:
         "compare": ".experiments.compare",
         "load_scenario": ".scenario",
         "load_study": ".experiments.study",
+        "parameter": ".agents.strategies.parameters",
         "register": ".agents.strategies",
         "run_study": ".experiments.runner",
         "synthetic": ".scenario",
@@ -49,6 +51,7 @@ __all__ = [
     "compare",
     "load_scenario",
     "load_study",
+    "parameter",
     "register",
     "run_study",
     "synthetic",

@@ -267,6 +267,49 @@ def sensitivity(
 
 
 @app.command()
+@plays_runs
+def tune(
+    spec: Annotated[str, typer.Argument(metavar="SPEC", help="A tuning file, or a shipped one.")],
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder of the tuning.")],
+    *,
+    running: Running,
+    quiet: Quiet = False,
+) -> None:
+    """Search better parameters for a firm's strategies, and score the best on unseen seeds."""
+    from .experiments.tune import tune as play_tuning
+    from .experiments.tuned import save, screen
+
+    tuned = play_tuning(spec, out, progress=not quiet, **vars(running))
+    save(tuned)
+    if not quiet:
+        _print(screen(tuned))
+        typer.echo(f"Trials, tables and figures in {out}")
+
+
+@app.command()
+@plays_runs
+def tournament(
+    spec: Annotated[
+        str, typer.Argument(metavar="SPEC", help="A tournament file, or a shipped one.")
+    ],
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder of the tournament.")],
+    *,
+    running: Running,
+    quiet: Quiet = False,
+) -> None:
+    """Play strategies against strategies: payoffs, best replies, equilibria."""
+    from .experiments.standings import save, screen
+    from .experiments.tournament import play_tournament
+
+    played = play_tournament(spec, out, progress=not quiet, **vars(running))
+    save(played)
+    if not quiet:
+        _print(screen(played))
+        typer.echo(f"Runs, payoffs and figure in {out}")
+    _leave_if_failed(played.folder)
+
+
+@app.command()
 def scenarios() -> None:
     """List the scenarios that come with the package."""
     from .scenario import shipped
@@ -309,15 +352,16 @@ def schema() -> None:
 @app.command()
 def strategies() -> None:
     """List the decision rules by role and decision, with their parameters."""
-    from dataclasses import fields
-
-    from .agents.strategies import catalogue
+    from .agents.strategies import catalogue, load_plugins
+    from .agents.strategies.parameters import explained
 
     for role, decision, name, rule in catalogue():
         first_line = (rule.__doc__ or "").strip().partition("\n")[0]
         typer.echo(f"{role}.{decision}: {name}\n    {first_line}")
-        if parameters := ", ".join(f"{f.name}={f.default}" for f in fields(rule)):
-            typer.echo(f"    {parameters}")
+        for line in explained(rule):
+            typer.echo(f"    {line}")
+    for problem in load_plugins():
+        typer.echo(f"not loaded: {problem}", err=True)
 
 
 @app.command()

@@ -18,8 +18,9 @@ def _user_faults() -> tuple[type[Exception], ...]:
     """The errors that are answered by one line; loaded late, they cost imports."""
     from .scenario import ScenarioError
 
-    tables = sys.modules.get(f"{__package__}.analysis.tables")
-    return (ScenarioError, *([tables.OutputError] if tables else []))
+    late = {"analysis.tables": "OutputError", "agents.strategies": "StrategyError"}
+    loaded = {sys.modules.get(f"{__package__}.{module}"): name for module, name in late.items()}
+    return (ScenarioError, *(getattr(module, name) for module, name in loaded.items() if module))
 
 
 def _fail(message: str, code: int = USER_FAULT) -> int:

@@ -13,6 +13,7 @@ from ..scenarios import schema
 from .firm import Firm
 from .strategies.pricing import ChipPricing
 from .strategies.rationing import Rationing
+from .strategies.vendor_finance import VendorFinance
 
 _CARRIED_OVER = 0.5  # exponent of the predecessor's price level in that of a new generation
 _LEAST_MARKUP = 1.15  # of posted price over unit cost
@@ -25,6 +26,7 @@ class Chipmaker(Firm):
     spec: schema.Chipmaker
     pricing_rule: ChipPricing
     allocation_rule: Rationing
+    vendor_finance_rule: VendorFinance
 
     def __init__(self, model: mesa.Model, spec: schema.Chipmaker, market: Market) -> None:
         """Open with the packaging capacity of the scenario and no backlog."""

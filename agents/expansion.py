@@ -102,15 +102,21 @@ def return_gate(cloud: Cloud) -> float:
 
 
 def forecast_h100e(cloud: Cloud, outlook: Outlook, months: float) -> float:
-    """Capacity it expects to sell `months` ahead (macro loop, equation 19).
+    """Capacity it expects to sell `months` ahead (macro loop, equation 19)."""
+    return _expected_h100e(cloud, outlook, months, _held_h100e(cloud, outlook, months))
 
-    Mood acts on expected growth, not on its level.
-    """
+
+def _held_h100e(cloud: Cloud, outlook: Outlook, months: float) -> float:
+    """What labs will have under contract `months` ahead, at least what they have today."""
+    return max(outlook.labs, _committed_h100e(cloud, cloud.market.month + round(months)))
+
+
+def _expected_h100e(cloud: Cloud, outlook: Outlook, months: float, held: float) -> float:
+    """The forecast; mood acts on expected growth, not on its level."""
     sold = outlook.sold
     if sold <= 0:
         return 0.0
     building = cloud.market.rules.world.building
-    held = max(outlook.labs, _committed_h100e(cloud, cloud.market.month + round(months)))
     rental_growth = building.trend_damping * cloud.rental_trend * months + cloud.forecast_error
     expected = (
         outlook.captive * exp(cloud.captive_growth * months)
@@ -148,9 +154,10 @@ def wanted_chips_h100e(cloud: Cloud, outlook: Outlook) -> float:
     replacement = cloud.h100e * (
         building.chip_failure_per_year / 12 + 1 / (12 * building.economic_life_years) / 2
     )
+    held = _held_h100e(cloud, outlook, months)
     wanted = outlook.restraint * cloud.capacity_rule.order_h100e(
         CapacityView(
-            forecast_h100e(cloud, outlook, months),
+            _expected_h100e(cloud, outlook, months, held),
             cloud.h100e,
             outlook.pipeline,
             cloud.smoothed_order,
@@ -158,6 +165,7 @@ def wanted_chips_h100e(cloud: Cloud, outlook: Outlook) -> float:
             building.adjustment_months,
             building.order_floor_share,
             exp(building.order_growth_cap_per_year / 2),
+            held + outlook.captive * exp(cloud.captive_growth * months),
         )
     )
     horizon = cloud.market.month + round(months)

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Iterator
 from itertools import count
 from math import exp
-from typing import ClassVar
+from typing import Any, ClassVar
 from weakref import WeakKeyDictionary
 
 import mesa
@@ -16,7 +16,7 @@ from ..market.insolvency import Status
 from ..market.ledger import WORLD, Account, Bill
 from ..market.market import Market
 from ..scenarios import schema
-from .strategies import decisions, make
+from .strategies import decisions, guarded, make
 from .strategies.financing import Financing
 
 NO_BURN_RUNWAY_MONTHS = 999.0
@@ -99,7 +99,13 @@ class Firm(mesa.Agent):
         self.spec = spec
         self.backed = spec.parent_funding_usd_per_year > 0  # a parent outside the model pays
         for decision in decisions(self.role):
-            setattr(self, f"{decision}_rule", make(self.role, decision, getattr(spec, decision)))
+            setattr(self, f"{decision}_rule", self.rule(decision, getattr(spec, decision)))
+
+    def rule(self, decision: str, given: schema.Strategy) -> Any:
+        """The decision rule that a scenario names, as this firm holds it."""
+        name = f"'{given.name}' ({decision}) of {self.name}"
+        market = self.market
+        return guarded(make(self.role, decision, given), name, lambda: market.date)
 
     def open_books(self) -> None:
         """Bring the opening cash, paid in by founders and the public."""

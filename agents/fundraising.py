@@ -10,6 +10,7 @@ from ..market.letters import PendingTranche, Progress, is_met
 from ..market.negotiation import Outcome, Stance, Talk
 from .alliances import support_usd
 from .bridges import convert_notes
+from .chipmaker import Chipmaker
 from .cloud import Cloud
 from .economy import Economy
 from .firm import NO_BURN_RUNWAY_MONTHS, Firm
@@ -17,7 +18,9 @@ from .lab import Lab
 from .marks import CONSENSUS, consensus_usd, firm_view, issuers, mark, walk_away_usd
 from .stances import hurried
 from .strategies.financing import FinancingView
+from .strategies.investing import HolderView
 from .strategies.negotiation import Linear
+from .strategies.vendor_finance import VendorView
 from .tranches import call_parent, invest, pay_in, promise
 
 _TERM_SHEET_ROUNDS = 6
@@ -118,7 +121,7 @@ class CapitalMarket:
                     f"${reservation / 1e9:,.2f}B at least")  # fmt: skip
             return
         pre_money = round(talk.package.price)
-        bids = _bids(economy, lab, values, pre_money)
+        bids = _bids(economy, lab, values, pre_money, amount)
         minimum = market.rules.world.funding.minimum_book_share
         # a firm in need closes on what it gets
         minimum *= max(0.2, min(1.0, lab.runway_months / 12))
@@ -252,7 +255,7 @@ def _term_sheet(
 
 
 def _bids(
-    economy: Economy, lab: Lab | Cloud, values: dict[str, float], pre_money: int
+    economy: Economy, lab: Lab | Cloud, values: dict[str, float], pre_money: int, amount: int
 ) -> dict[str, int]:
     """The book: what each investor offers at the agreed price."""
     bids = {}
@@ -263,6 +266,9 @@ def _bids(
             usd = investor.bidding_rule.bid_usd(
                 investor.dry_powder_usd, ratio, investor.spec.largest_ticket_share
             )
+            if stake := lab.cap_table.ownership(name):
+                view = HolderView(usd, stake, amount, investor.dry_powder_usd, ratio)
+                usd = min(investor.follow_on_rule.follow_usd(view), investor.dry_powder_usd)
         else:
             usd = _strategic_bid(economy.firm(name), ratio) + _ticket_usd(economy, lab, name)
         if usd >= 1:
@@ -272,13 +278,15 @@ def _bids(
 
 def _strategic_bid(firm: Firm, ratio: float) -> float:
     """Clouds and chipmakers invest from their own books, within a budget."""
-    if ratio < 1 or firm.frozen:
+    if firm.frozen:
         return 0.0
-    budget = _STRATEGIC_CASH_SHARE * firm.cash_usd
-    fund = getattr(firm.spec, "strategic_fund_share", None)
-    if fund is not None:
-        budget = min(budget, fund * sum(list(firm.revenues)[-12:]))
-    return max(0.0, firm.spec.giving_share * budget)
+    giving = firm.spec.giving_share
+    if isinstance(firm, Chipmaker):
+        fund, revenue = firm.spec.strategic_fund_share, sum(list(firm.revenues)[-12:])
+        view = VendorView(firm.cash_usd, revenue, fund, firm.backlog_months, ratio)
+        most = min(firm.vendor_finance_rule.stake_usd(view), firm.cash_usd)
+        return max(0.0, giving * most)
+    return max(0.0, giving * _STRATEGIC_CASH_SHARE * firm.cash_usd) if ratio >= 1 else 0.0
 
 
 def _record(

@@ -8,7 +8,7 @@ from typing import ClassVar
 from ..market.ledger import WORLD
 from ..scenarios import schema
 from .firm import Firm
-from .strategies.investing import Bidding, FirmView, Valuation
+from .strategies.investing import Bidding, FirmView, FollowOn, Valuation
 
 
 class Investor(Firm):
@@ -18,6 +18,7 @@ class Investor(Firm):
     spec: schema.Investor
     valuation_rule: Valuation
     bidding_rule: Bidding
+    follow_on_rule: FollowOn
 
     @property
     def lends(self) -> bool:

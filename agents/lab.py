@@ -17,7 +17,6 @@ from ..market.world import SEGMENTS
 from ..scenarios import schema
 from .finance import finance_view, review_request, review_training
 from .firm import Firm
-from .strategies import make
 from .strategies.finance import Finance, FinanceView
 from .strategies.financing import Financing
 from .strategies.procurement import Allocation, Procurement, ProcurementView
@@ -97,7 +96,7 @@ class Lab(Firm):
         if self.spec.finance != before:
             self.hired = None
         if self.hired is not None:
-            self.finance_rule = make("labs", "finance", self.hired)
+            self.finance_rule = self.rule("finance", self.hired)
         self.negotiation_rule = self.finance_rule.tactic(self.negotiation_rule)
 
     def hire(self, office: schema.Strategy | None) -> None:

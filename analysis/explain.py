@@ -9,12 +9,13 @@ import difflib
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import chain, groupby
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import pandas as pd
 
+from ..scenarios.fields import Strategy
 from .tables import Tables, parse_details, records
 from .wording import h100e, listed, number, price, spans, usd
 
@@ -48,7 +49,23 @@ def story(scenario: Scenario, seed: int, firm: str) -> Iterator[str]:
     model = ComputeMarket(scenario, seed=seed)
     model.run()
     tables = {name: model.frame(name) for name in ("months", "firms", "events", "flows")}
-    return _lines(_chapters(tables, firm), firm, roles[firm])  # a firm may never have entered
+    chapters = _chapters(tables, firm)
+    told = _lines(chapters, firm, roles[firm])
+    habits = _habits(scenario, firm) if chapters else ()  # a firm may never have entered
+    return chain([next(told)], habits, told)
+
+
+def _habits(scenario: Scenario, firm: str) -> Iterator[str]:
+    """The strategies that a firm opens with, and the parameters that the scenario gives them."""
+    entry = next(entry for entry in scenario.firms if entry.name == firm)
+    told = []
+    for decision, strategy in entry:
+        if isinstance(strategy, Strategy):
+            given = ", ".join(f"{name} {value:g}" for name, value in strategy.parameters.items())
+            told.append(
+                f"{decision.replace('_', ' ')} {strategy.name}{f' ({given})' if given else ''}"
+            )
+    yield f"Decides by: {'; '.join(told)}."
 
 
 def tell(tables: Tables, firm: str, role: str) -> Iterator[str]:

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 import numpy as np
 import pandas as pd
 
-from ..analysis.outcomes import OUTCOMES, Better
+from ..analysis.outcomes import OUTCOMES, Better, Played
 from ..analysis.wording import OK
 from ..scenario import Scenario
 from ..scenarios.messages import nearest
@@ -96,6 +96,25 @@ def _of_firm(table: pd.DataFrame, measure: Measure) -> Callable[[pd.DataFrame], 
         return runs["run_id"].map(measure.of(present).astype(float))
 
     return of
+
+
+def measure_named(name: str) -> Measure:
+    """An outcome by its name; of a firm, without saying which run it is of."""
+    _, dot, own = name.rpartition(".")
+    if dot:
+        return FIRM_MEASURES[own]
+    return Measure(OUTCOMES[name].unit, OUTCOMES[name].better, _column(name))
+
+
+def measured(run: Played, name: str) -> float:
+    """An outcome of one run; nan where the run does not define it."""
+    firm, dot, own = name.rpartition(".")
+    if not dot:
+        value = OUTCOMES[name].compute(run)
+        return np.nan if value is None else float(value)
+    row = run.firms[(run.firms["firm"] == firm) & run.firms["took_part"]]
+    values = FIRM_MEASURES[own].of(row).astype("Float64").to_numpy(float, na_value=np.nan)
+    return float(values[0]) if len(values) else np.nan
 
 
 def check_names(where: str, given: Iterable[str], known: Iterable[str], expected: str) -> None:

@@ -25,6 +25,7 @@ from ..scenario import (
     scenario_hash,
     value_at,
 )
+from ..scenarios.overrides import plain
 from .designs import design_points, extremes, number_of_points
 from .measures import check_names, measure_names
 from .study import RUN_COLUMNS, Factor, Moment, Scalar, Study, StudyError, Variant
@@ -138,7 +139,9 @@ def make_plan(study: Study, toy: Toy | None = None) -> Plan:
         levels = _csv_extremes(points, index) if factor.open else extremes(factor, whole[index])
         _check_levels(factor, levels, scenarios, month)
     kinds = tuple(_kind(f, [levels[k] for levels in points]) for k, f in enumerate(study.factors))
-    return Plan(study, scenarios, month, outcomes, points, kinds, added_strategies(), toy)
+    # Rules that are registered and not named change nothing, and name no other runs.
+    strategies = added_strategies(set(_texts([*map(plain, scenarios.values()), points])))
+    return Plan(study, scenarios, month, outcomes, points, kinds, strategies, toy)
 
 
 def varied(
@@ -251,6 +254,17 @@ def _check_levels(
             except ScenarioError as error:
                 raise StudyError(str(error)) from None
             _check_strategies(tried, where)
+
+
+def _texts(parts: Any) -> Iterator[str]:
+    """All text among some plain data; the names of strategies are some of it."""
+    if isinstance(parts, str):
+        yield parts
+    elif isinstance(parts, Mapping):
+        yield from _texts(list(parts.values()))
+    elif isinstance(parts, list | tuple):
+        for part in parts:
+            yield from _texts(part)
 
 
 def _hash(parts: Any) -> str:

@@ -111,9 +111,10 @@ def pack(plan: Plan) -> bytes:
 
     Modules that belong to no installed package, such as a script of the user's, go by value.
     """
-    installed = packages_distributions()
     own = [rule for *_, rule in plan.strategies] + ([plan.toy] if plan.toy else [])
     names = {getattr(code, "__module__", "__main__") for code in own}
+    names = {name for name in names if name.partition(".")[0] != __name__.partition(".")[0]}
+    installed = packages_distributions() if names else {}  # it reads all that is installed
     strange = [sys.modules[name] for name in names if name.partition(".")[0] not in installed]
     for module in strange:
         cloudpickle.register_pickle_by_value(module)
@@ -125,7 +126,7 @@ def pack(plan: Plan) -> bytes:
 
 
 @lru_cache(maxsize=2)
-def _unpack(packed: bytes) -> Plan:
+def unpack(packed: bytes) -> Plan:
     """The plan, with its strategies registered and its scenarios known in this process."""
     plan: Plan = cloudpickle.loads(packed)
     for role, decision, name, rule in plan.strategies:
@@ -146,7 +147,7 @@ def play_batch(packed: bytes, folder: Path, called: Path, jobs: Sequence[Job]) -
     Raises:
         OutputError: the rows cannot be written.
     """
-    plan = _unpack(packed)
+    plan = unpack(packed)
     started = time.perf_counter()
     tally = Tally()
     parts = Parts(plan, folder, called)
@@ -209,28 +210,26 @@ def _play_market(plan: Plan, job: Job, parts: Parts, tally: Tally) -> dict[str, 
     """The status and outcomes of a run of the market; its other rows go to the parts."""
     scenario = plan.scenario_of(job)
     started = time.perf_counter()
-    model = _played(scenario, job.seed, plan.study.time_limit_seconds)
-    tables = {name: model.table(name) for name in READ}
+    run = played(scenario, job.seed, plan.study.time_limit_seconds)
     tally.model_seconds += time.perf_counter() - started
-    run = Played(tables, scenario)
     kept = run.outcomes(plan.outcomes)
-    if not _applies(tables):
+    if not applies(run.given):
         return {"status": NOT_APPLICABLE, **kept}
     key = {name: _key(plan, job)[name] for name in RUN_KEY}
     _add_keyed(parts, "firm_outcomes", key, run.firm_table)
     if plan.study.months:
-        _add_keyed(parts, "months", key, tables["months"])
+        _add_keyed(parts, "months", key, run.given["months"])
     return {"status": OK, **kept}
 
 
-def _applies(tables: AnyTables) -> bool:
+def applies(tables: AnyTables) -> bool:
     """Whether the parties of all interventions were in position when it was their turn."""
     events = events_of(tables, "intervention")
     return not any(event["details"].get("not_applicable") for event in events)
 
 
-def _played(scenario: Scenario, seed: int, limit_seconds: float) -> ComputeMarket:
-    """A model played to its horizon.
+def played(scenario: Scenario, seed: int, limit_seconds: float) -> Played:
+    """What outcomes are computed from, of a run played to its horizon.
 
     Raises:
         TimeLimitError: it takes longer than it may.
@@ -244,7 +243,8 @@ def _played(scenario: Scenario, seed: int, limit_seconds: float) -> ComputeMarke
                 f"{model.horizon} months"
             )
 
-    return ComputeMarket(scenario, seed=seed).run(watch)
+    model = ComputeMarket(scenario, seed=seed).run(watch)
+    return Played({name: model.table(name) for name in READ}, scenario)
 
 
 def _key(plan: Plan, job: Job) -> dict[str, Any]:

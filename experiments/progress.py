@@ -14,13 +14,16 @@ from .play import Tally
 
 
 @contextmanager
-def follow(total: int, done: int, wanted: bool) -> Iterator[Callable[[Tally], None]]:
+def follow(
+    total: int, done: int, wanted: bool, what: str = "runs"
+) -> Iterator[Callable[[Tally], None]]:
     """A bar on stderr where someone watches, a terminal or a notebook; else nothing is shown.
 
     Args:
         total: runs of the study.
         done: runs that were there already.
         wanted: whether to show anything at all.
+        what: is counted.
 
     Yields:
         What to tell of each batch of runs that is finished.
@@ -32,7 +35,7 @@ def follow(total: int, done: int, wanted: bool) -> Iterator[Callable[[Tally], No
         yield lambda tally: None
         return
     columns = (
-        TextColumn("runs"),
+        TextColumn(what),
         BarColumn(),
         MofNCompleteColumn(),
         TextColumn("{task.fields[rate]}"),
@@ -41,7 +44,7 @@ def follow(total: int, done: int, wanted: bool) -> Iterator[Callable[[Tally], No
         TextColumn("[red]{task.fields[failures]}"),
     )
     with Progress(*columns, console=console) as progress:
-        task = progress.add_task("runs", total=total, completed=done, rate="", failures="")
+        task = progress.add_task(what, total=total, completed=done, rate="", failures="")
         so_far = Tally()
 
         def tell(tally: Tally) -> None:

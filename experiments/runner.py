@@ -71,7 +71,7 @@ def run_study(
     if workers is not None and workers < 1:
         raise StudyError(f"workers: given {workers}, expected at least 1")
     plan = make_plan(study, toy)
-    with _pool(engine, workers or joblib.cpu_count(), scheduler) as pool:
+    with worker_pool(engine, workers or joblib.cpu_count(), scheduler) as pool:
         folder = take_folder(out, plan)
         if retry_failed:
             forget_failures(folder.path)
@@ -90,7 +90,7 @@ def run_study(
 
 
 @dataclass(frozen=True, slots=True)
-class _Pool:
+class Pool:
     """Where runs are played: how many at once, and what says that a worker died."""
 
     slots: int
@@ -98,7 +98,7 @@ class _Pool:
 
 
 @contextmanager
-def _pool(engine: Engine, workers: int, scheduler: str | None) -> Iterator[_Pool]:
+def worker_pool(engine: Engine, workers: int, scheduler: str | None) -> Iterator[Pool]:
     """The workers, as joblib's backend inside the `with`."""
     if engine == "local":
         if scheduler is not None:
@@ -106,7 +106,7 @@ def _pool(engine: Engine, workers: int, scheduler: str | None) -> Iterator[_Pool
         with joblib.parallel_config(
             "loky", n_jobs=workers, initializer=serve, initargs=(os.getpid(),)
         ):
-            yield _Pool(workers, (BrokenProcessPool,))
+            yield Pool(workers, (BrokenProcessPool,))
         return
     try:
         from distributed import Client, KilledWorker, LocalCluster
@@ -130,7 +130,7 @@ def _pool(engine: Engine, workers: int, scheduler: str | None) -> Iterator[_Pool
             ) from None
         slots = sum(client.nthreads().values())
         stack.enter_context(joblib.parallel_config("dask", n_jobs=slots))
-        yield _Pool(slots, (KilledWorker,))
+        yield Pool(slots, (KilledWorker,))
 
 
 @dataclass(slots=True)
@@ -140,7 +140,7 @@ class _Run:
     plan: Plan
     packed: bytes  # the plan, as it travels with each batch
     called: Path  # the folder, as the user named it
-    pool: _Pool
+    pool: Pool
 
     def all(self, todo: Iterator[Job], missing: int, tell: Callable[[Tally], None]) -> None:
         """Play all jobs; a worker that dies costs its own run at most."""

@@ -250,12 +250,13 @@ def load_study(file: str | PathLike[str]) -> Study:
     if folder is None:
         return study
     variants = tuple(
-        v.model_copy(update={"scenario": _beside(folder, v.scenario)}) for v in study.variants
+        v if v.scenario is None else v.model_copy(update={"scenario": beside(folder, v.scenario)})
+        for v in study.variants
     )
     design = study.design
     if design.file is not None:
         design = design.model_copy(update={"file": str(folder / design.file)})
-    scenario = _beside(folder, study.scenario)
+    scenario = beside(folder, study.scenario)
     return study.model_copy(update={"scenario": scenario, "variants": variants, "design": design})
 
 
@@ -281,6 +282,6 @@ def study_toml(study: Study) -> str:
     return tomli_w.dumps(study.model_dump(mode="json", exclude_none=True))
 
 
-def _beside(folder: Path, scenario: str | None) -> str | None:
-    """The name of a shipped scenario, or the path of a file seen from the study's folder."""
-    return scenario if scenario is None or scenario in shipped_files() else str(folder / scenario)
+def beside(folder: Path, scenario: str) -> str:
+    """The name of a shipped scenario, or the path of a file seen from the folder of a study."""
+    return scenario if scenario in shipped_files() else str(folder / scenario)

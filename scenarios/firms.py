@@ -133,6 +133,7 @@ class Chipmaker(Firm):
     strategic_fund_share: Share = 0.0  # of yearly revenue that may go into customers' equity
     pricing: Strategy = Strategy(name="backlog_pricing")
     allocation: Strategy = Strategy(name="weighted_allocation")
+    vendor_finance: Strategy = Strategy(name="strategic_fund")
 
 
 class Investor(Firm):
@@ -145,3 +146,4 @@ class Investor(Firm):
     largest_ticket_share: Share = 0.25  # of its dry powder, per round
     valuation: Strategy = Strategy(name="growth_multiple")
     bidding: Strategy = Strategy(name="conviction")
+    follow_on: Strategy = Strategy(name="fresh_look")

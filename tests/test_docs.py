@@ -11,12 +11,16 @@ from computemarket import ComputeMarket
 from computemarket.agents.strategies import catalogue
 from computemarket.experiments.plan import make_plan
 from computemarket.experiments.study import load_study
+from computemarket.experiments.tournament import load_tournament, study_of
+from computemarket.experiments.tuning import load_tuning, search_space
 from computemarket.market.columns import TABLES
+from computemarket.scenario import load_scenario
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = [
     "README.md", "CHANGELOG.md",
-    "docs/experiments.md", "docs/model.md", "docs/sensitivity.md", "docs/tables.md",
+    "docs/experiments.md", "docs/model.md", "docs/sensitivity.md", "docs/strategies.md",
+    "docs/tables.md", "docs/tuning.md", "docs/your_own_strategy.md",
     *(f"docs/mechanisms/{page.name}" for page in sorted((ROOT / "docs/mechanisms").glob("*.md"))),
 ]  # fmt: skip
 FOLDERS = (
@@ -41,6 +45,12 @@ def test_every_strategy_is_named() -> None:
     document = text("docs/model.md")
 
     assert [name for _, _, name, _ in catalogue() if f"`{name}`" not in document] == []
+
+
+def test_every_strategy_has_a_paragraph() -> None:
+    told = re.findall(r"^\*\*`(\w+)`\*\* ", text("docs/strategies.md"), re.MULTILINE)
+
+    assert sorted(told) == sorted({name for _, _, name, _ in catalogue()})
 
 
 def test_every_event_and_purpose_of_a_run_is_explained() -> None:
@@ -103,6 +113,20 @@ def test_links_and_pictures_exist(name: str) -> None:
     folder = (ROOT / name).parent
 
     assert [place for place in places if not (folder / place).exists()] == []
+
+
+def test_the_files_of_the_guide_to_tuning_are_what_they_say(tmp_path: Path) -> None:
+    files = [part.split("```")[0] for part in text("docs/tuning.md").split("```toml\n")[1:]]
+    for name, content in zip(("tuning.toml", "tournament.toml"), files, strict=True):
+        (tmp_path / name).write_text(content, encoding="utf-8")
+
+    asked = load_tuning(tmp_path / "tuning.toml")
+    space = search_space(asked, load_scenario(asked.scenarios[0]))
+    assert [d.name for d in space] == [
+        "financing.trigger_months", "financing.quarters", "financing.smallest_share"
+    ]  # fmt: skip
+    study = study_of(load_tournament(tmp_path / "tournament.toml"))
+    assert make_plan(study).size == (4 + 1) * 30
 
 
 def test_the_study_of_the_guide_is_one(tmp_path: Path) -> None:

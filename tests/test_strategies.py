@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Iterable
 from dataclasses import MISSING, fields
 from functools import cache
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,27 +19,45 @@ from computemarket.agents.strategies import (
     make,
     unknown_strategies,
 )
-from computemarket.agents.strategies.investing import FirmView, GrowthMultiple, ReturnHurdle
+from computemarket.agents.strategies.capacity import CapacityView, PreLet
+from computemarket.agents.strategies.financing import FinancingView, MarketWindow
+from computemarket.agents.strategies.investing import (
+    FirmView,
+    GrowthMultiple,
+    HolderView,
+    ProRata,
+    ReturnHurdle,
+)
+from computemarket.cli import call
 from computemarket.scenario import override, with_months
 from computemarket.scenarios.schema import Funding, Strategy
 
 SEEDS = range(1, 13)
+FEW = range(1, 9)  # where the difference is large: 1 % false alarms
 Measure = Callable[[ComputeMarket], float]
 
 
 @cache
-def played(role: str, decision: str, name: str, seed: int) -> ComputeMarket:
-    """`duopoly` with one strategy for all firms of a role."""
-    base = load_scenario("duopoly")
+def played(role: str, decision: str, name: str, seed: int, *world: str) -> ComputeMarket:
+    """`duopoly`, with these values if any, and one strategy for all firms of a role."""
+    base = load_scenario("duopoly", world)
     firms = [firm.name for firm in getattr(base, role)]
     chosen = {f"{role}.{firm}.{decision}.name": name for firm in firms}
     return ComputeMarket(override(base, chosen), seed=seed).run()
 
 
-def differences(role: str, decision: str, names: tuple[str, str], of: Measure) -> np.ndarray:
+def differences(
+    role: str,
+    decision: str,
+    names: tuple[str, str],
+    of: Measure,
+    *world: str,
+    seeds: Iterable[int] = SEEDS,
+) -> np.ndarray:
     """What the second strategy changes against the first, seed by seed."""
     first, second = (
-        np.array([of(played(role, decision, name, seed)) for seed in SEEDS]) for name in names
+        np.array([of(played(role, decision, name, seed, *world)) for seed in seeds])
+        for name in names
     )
     return second - first
 
@@ -81,6 +100,23 @@ def list_changes(model: ComputeMarket) -> np.ndarray:
     return np.abs(moves[moves != 0].to_numpy())
 
 
+def paid(purpose: str, payer: str) -> Measure:
+    """What a firm paid for a purpose over the run, US dollars."""
+
+    def of(model: ComputeMarket) -> float:
+        flows = model.flows
+        own = (flows["purpose"] == purpose) & (flows["payer"] == payer)
+        return float(flows[own]["amount_usd"].sum())
+
+    return of
+
+
+def bids(model: ComputeMarket) -> float:
+    """Mean number of bidders in a round that closed."""
+    closed = model.events[model.events["kind"] == "round_closed"]
+    return float(np.mean([len(json.loads(text)["bids"]) for text in closed["details"]]))
+
+
 class TestTheyDiffer:
     """On 12 seeds of `duopoly`, all firms of the role with one strategy or the other."""
 
@@ -105,6 +141,73 @@ class TestTheyDiffer:
         size = differences("clouds", "pricing", names, lambda m: float(list_changes(m).mean()))
         assert clear(often, +1)
         assert clear(size, -1)
+
+    @pytest.mark.parametrize(
+        ("role", "decision", "names", "of", "sign"),
+        [
+            ("labs", "allocation", ("serve_first", "research_first"),
+             lambda m: m.firms[m.firms["role"] == "lab"]["unmet_share"].mean(), +1),
+            ("clouds", "capacity", ("forecast_led", "pre_let"),
+             lambda m: m.months["installed_mw"].iloc[-1], -1),
+            ("clouds", "borrowing", ("asset_backed", "equity_first"),
+             lambda m: m.months["loans_drawn_usd"].sum(), -1),
+            ("chipmakers", "pricing", ("backlog_pricing", "share_builder"),
+             lambda m: m.prices[m.prices["market"] == "chip"]["price_usd"].iloc[-1], -1),
+            ("chipmakers", "allocation", ("weighted_allocation", "broad_base"),
+             paid("chips", "Delta"), +1),  # the smaller cloud gets more of what is scarce
+            ("investors", "bidding", ("conviction", "margin_of_safety"), bids, -1),
+            ("investors", "follow_on", ("fresh_look", "pro_rata"),
+             paid("equity", "Harbor Ventures"), +1),  # it holds shares of both labs
+        ],
+        ids=lambda value: value if isinstance(value, str) else None,
+    )  # fmt: skip
+    def test_each_does_what_it_says(
+        self, role: str, decision: str, names: tuple[str, str], of: Measure, sign: int
+    ) -> None:
+        assert clear(differences(role, decision, names, of, seeds=FEW), sign)
+
+    def test_a_window_that_is_shut_brings_few_rounds(self) -> None:
+        def rounds_closed(model: ComputeMarket) -> float:
+            return float((model.events["kind"] == "round_closed").sum())
+
+        names = ("runway_trigger", "market_window")
+        poor = "world.sentiment.shock=-1.5"
+        assert clear(differences("labs", "financing", names, rounds_closed, poor, seeds=FEW), -1)
+
+    @pytest.mark.parametrize(("supply", "sign"), [(1.6, +1), (0.6, -1)])
+    def test_a_demand_builder_pays_when_its_book_is_thin(self, supply: float, sign: int) -> None:
+        names = ("strategic_fund", "demand_builder")
+        world = f"world.supply.capacity_multiplier={supply}"
+        stakes = paid("equity", "Silica")
+        changes = differences("chipmakers", "vendor_finance", names, stakes, world, seeds=FEW)
+        assert clear(changes, sign)
+
+    def test_a_window_opens_with_the_mood(self) -> None:
+        rule = MarketWindow()
+
+        def raised(mood: float, runway: float, since: int = 12) -> float:
+            return rule.raise_usd(FinancingView(runway, 1e6, 1e9, 1e9, since, mood), 0.2)
+
+        assert raised(0.3, 30) == pytest.approx(0.1 * 1e9)  # money that it does not need
+        assert raised(0.2, 30) == raised(0.3, 30, since=8) == 0
+        assert raised(-2, 4) == pytest.approx(3 * 3 * 1e6)
+
+    def test_what_is_signed_limits_a_pre_let_cloud(self) -> None:
+        def ordered(signed: float) -> float:
+            view = CapacityView(1000, 500, 100, 300, 10, 9, 0.5, 1.5, signed)
+            return PreLet(months=6).order_h100e(view)
+
+        # let: 700 + 0.15 x 300 = 745; (745 - 600) / 6 + 10
+        assert ordered(700) == pytest.approx(145 / 6 + 10)
+        assert ordered(0) == 0  # where habit would order half of what it was
+
+    def test_a_holder_keeps_its_share(self) -> None:
+        def bid(own: float, value: float) -> float:
+            return ProRata().follow_usd(HolderView(own, 0.1, 1e9, 2e9, value))
+
+        assert bid(0, 0.9) == pytest.approx(1e8)
+        assert bid(3e8, 1.2) == 3e8
+        assert bid(0, 0.7) == 0
 
     def test_a_return_hurdle_offers_less_for_a_lab_without_revenue(self) -> None:
         # first year of the large scenario, seeds 1-8: what the lead of xAI's first round would pay
@@ -147,12 +250,17 @@ class TestTheyDiffer:
 
 
 class TestTheySayWhatCanBeSet:
-    def test_two_strategies_where_the_design_asks_for_them(self) -> None:
-        for role, decision in (
-            ("labs", "procurement"), ("labs", "negotiation"), ("clouds", "negotiation"),
-            ("clouds", "pricing"), ("investors", "valuation"),
-        ):  # fmt: skip
-            assert len(REGISTRY[role, decision]) >= 2, (role, decision)
+    @pytest.mark.parametrize(("role", "decision"), REGISTRY)
+    def test_two_strategies_a_decision(self, role: str, decision: str) -> None:
+        assert len(REGISTRY[role, decision]) >= 2
+
+    def test_the_command_lists_unit_range_and_meaning(self, capsys: Any) -> None:
+        assert call(["strategies"]) == 0
+        said = capsys.readouterr().out
+        assert "horizon_months = 8 months (1 to 24): how far ahead needs are covered" in said
+        assert all(
+            f"{role}.{decision}: {name}\n" in said for role, decision, name, _ in catalogue()
+        )
 
     @pytest.mark.parametrize(("role", "decision", "name", "rule"), list(catalogue()))
     def test_every_parameter_has_unit_range_and_meaning(

@@ -288,17 +288,20 @@ def test_a_study_file_gives_itself_back(tmp_path: Path) -> None:
 def test_ids_do_not_depend_on_the_process() -> None:
     code = (
         "from computemarket.experiments.plan import make_plan\n"
-        "from computemarket.experiments.study import load_study\n"
+        "from computemarket.experiments.study import Study\n"
         "from tests_rule import Timid\n"
-        "print(next(make_plan(load_study('frontier_ensemble')).jobs()).run_id)\n"
+        "study = Study(scenario='duopoly', set={'labs.Aurora.procurement.name': 'timid'})\n"
+        "print(next(make_plan(study).jobs()).run_id)\n"
     )
     rule = (
         "from dataclasses import dataclass\n"
         "from computemarket.agents.strategies import register\n"
         "@register('labs', 'procurement', 'timid')\n@dataclass(frozen=True)\nclass Timid:\n"
-        "    share: float = 0.5\n"
-        "    def requests(self, view):\n"
-        "        return [x for x in view if x.name in {'a', 'b', 'c'}] and self.share\n"
+        "    horizon_months: int = 5\n"
+        "    def wanted_h100e(self, view):\n"
+        "        return 0.5 if view.workload in {'a', 'b', 'c'} else 0.0\n"
+        "    def spot_share(self, view):\n"
+        "        return 0.5\n"
     )
 
     def run_id(hash_seed: str, source: str, folder: Path) -> str:

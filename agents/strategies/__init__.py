@@ -1,44 +1,110 @@
 """Decision rules by role and decision, found by the name that a scenario gives.
 
 Each rule is a frozen dataclass that satisfies a small protocol; its fields are its parameters.
+Rules of other packages are loaded when a name is not known, or when all are listed.
 """
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterator
-from dataclasses import fields
+from collections.abc import Callable, Container, Iterator
+from dataclasses import MISSING, fields, is_dataclass
 from typing import Any, Final
 
+from ...market.negotiation import Tactic
 from ...scenarios.schema import Scenario, Strategy
-from .capacity import AssetBacked, ForecastLed
-from .finance import FinanceOffice, FounderLed
-from .financing import RunwayTrigger
-from .investing import Conviction, EfficientGrowth, GrowthMultiple, ReturnHurdle
+from .capacity import AssetBacked, Borrowing, Capacity, EquityFirst, ForecastLed, PreLet
+from .finance import Finance, FinanceOffice, FounderLed
+from .financing import Financing, MarketWindow, RunwayTrigger
+from .guarding import StrategyError, guarded
+from .investing import (
+    Bidding,
+    Conviction,
+    EfficientGrowth,
+    FollowOn,
+    FreshLook,
+    GrowthMultiple,
+    MarginOfSafety,
+    ProRata,
+    ReturnHurdle,
+    Valuation,
+)
 from .negotiation import Boulware, Conceder, Linear
-from .pricing import BacklogPricing, CostPlus, MarketFollower
-from .procurement import CoverAhead, ServeFirst, SpotFirst
-from .rationing import WeightedAllocation
+from .parameters import declared
+from .plugins import load_plugins
+from .pricing import (
+    BacklogPricing,
+    ChipPricing,
+    CloudPricing,
+    CostPlus,
+    MarketFollower,
+    ShareBuilder,
+)
+from .procurement import Allocation, CoverAhead, Procurement, ResearchFirst, ServeFirst, SpotFirst
+from .rationing import BroadBase, Rationing, WeightedAllocation
+from .vendor_finance import DemandBuilder, StrategicFund, VendorFinance
+
+__all__ = [
+    "PROTOCOLS",
+    "REGISTRY",
+    "StrategyError",
+    "added_strategies",
+    "catalogue",
+    "decisions",
+    "guarded",
+    "load_plugins",
+    "make",
+    "register",
+    "rule_named",
+    "unknown_strategies",
+]
+
+PROTOCOLS: Final[dict[tuple[str, str], type]] = {
+    ("labs", "procurement"): Procurement,
+    ("labs", "negotiation"): Tactic,
+    ("labs", "financing"): Financing,
+    ("labs", "allocation"): Allocation,
+    ("labs", "finance"): Finance,
+    ("clouds", "negotiation"): Tactic,
+    ("clouds", "pricing"): CloudPricing,
+    ("clouds", "capacity"): Capacity,
+    ("clouds", "borrowing"): Borrowing,
+    ("clouds", "financing"): Financing,
+    ("chipmakers", "pricing"): ChipPricing,
+    ("chipmakers", "allocation"): Rationing,
+    ("chipmakers", "vendor_finance"): VendorFinance,
+    ("investors", "valuation"): Valuation,
+    ("investors", "bidding"): Bidding,
+    ("investors", "follow_on"): FollowOn,
+}
 
 REGISTRY: Final[dict[tuple[str, str], dict[str, type]]] = {
     ("labs", "procurement"): {"cover_ahead": CoverAhead, "spot_first": SpotFirst},
     ("labs", "negotiation"): {"linear": Linear, "boulware": Boulware, "conceder": Conceder},
-    ("labs", "financing"): {"runway_trigger": RunwayTrigger},
-    ("labs", "allocation"): {"serve_first": ServeFirst},
+    ("labs", "financing"): {"runway_trigger": RunwayTrigger, "market_window": MarketWindow},
+    ("labs", "allocation"): {"serve_first": ServeFirst, "research_first": ResearchFirst},
     ("labs", "finance"): {"founder_led": FounderLed, "finance_office": FinanceOffice},
     ("clouds", "negotiation"): {"linear": Linear, "boulware": Boulware, "conceder": Conceder},
     ("clouds", "pricing"): {"cost_plus": CostPlus, "market_follower": MarketFollower},
-    ("clouds", "capacity"): {"forecast_led": ForecastLed},
-    ("clouds", "borrowing"): {"asset_backed": AssetBacked},
-    ("clouds", "financing"): {"runway_trigger": RunwayTrigger},
-    ("chipmakers", "pricing"): {"backlog_pricing": BacklogPricing},
-    ("chipmakers", "allocation"): {"weighted_allocation": WeightedAllocation},
+    ("clouds", "capacity"): {"forecast_led": ForecastLed, "pre_let": PreLet},
+    ("clouds", "borrowing"): {"asset_backed": AssetBacked, "equity_first": EquityFirst},
+    ("clouds", "financing"): {"runway_trigger": RunwayTrigger, "market_window": MarketWindow},
+    ("chipmakers", "pricing"): {"backlog_pricing": BacklogPricing, "share_builder": ShareBuilder},
+    ("chipmakers", "allocation"): {
+        "weighted_allocation": WeightedAllocation,
+        "broad_base": BroadBase,
+    },
+    ("chipmakers", "vendor_finance"): {
+        "strategic_fund": StrategicFund,
+        "demand_builder": DemandBuilder,
+    },
     ("investors", "valuation"): {
         "growth_multiple": GrowthMultiple,
         "return_hurdle": ReturnHurdle,
         "efficient_growth": EfficientGrowth,
     },
-    ("investors", "bidding"): {"conviction": Conviction},
+    ("investors", "bidding"): {"conviction": Conviction, "margin_of_safety": MarginOfSafety},
+    ("investors", "follow_on"): {"fresh_look": FreshLook, "pro_rata": ProRata},
 }
 
 
@@ -47,18 +113,15 @@ _SHIPPED: Final = frozenset(
 )
 
 
-class StrategyError(ValueError):
-    """A strategy or a parameter of it that does not exist, or a value out of range."""
-
-
 def register(role: str, decision: str, name: str) -> Callable[[type], type]:
     """A class decorator that enters a decision rule under a name that scenarios may then give.
 
     A rule is a frozen dataclass that satisfies the protocol of its decision. One of your own may
-    be entered again, as when a cell of a notebook is run twice.
+    be entered again, as when a cell of a notebook is run twice, but not from another module.
 
     Raises:
-        StrategyError: no such role or decision, or the name is that of a shipped rule.
+        StrategyError: no such role or decision, the name is that of a shipped rule, or the class is
+            no frozen dataclass with defaults that has all that its protocol asks for.
     """
     if (role, decision) not in REGISTRY:
         known = [".".join(pair) for pair in REGISTRY]
@@ -68,34 +131,65 @@ def register(role: str, decision: str, name: str) -> Callable[[type], type]:
         raise StrategyError(f"the strategy '{name}' of {role}.{decision} is shipped: name another")
 
     def enter(rule: type) -> type:
+        what = f"the strategy '{name}' of {role}.{decision}"
+        _check_rule(rule, PROTOCOLS[role, decision], what)
+        before = REGISTRY[role, decision].get(name, rule)
+        if before.__module__ != rule.__module__:
+            raise StrategyError(
+                f"{what} is already that of '{before.__module__}': name another in "
+                f"'{rule.__module__}'"
+            )
         REGISTRY[role, decision][name] = rule
         return rule
 
     return enter
 
 
-def added_strategies() -> tuple[tuple[str, str, str, type], ...]:
-    """The rules that were registered beside the shipped ones, like `catalogue`."""
-    return tuple(entry for entry in catalogue() if entry[:3] not in _SHIPPED)
+def _check_rule(rule: type, protocol: type, what: str) -> None:
+    """Raise unless a class can stand where the protocol is asked for."""
+    if not (is_dataclass(rule) and rule.__dataclass_params__.frozen):  # type: ignore[attr-defined]
+        raise StrategyError(
+            f"{what} is no frozen dataclass: write @dataclass(frozen=True) above it"
+        )
+    if bare := [f.name for f in fields(rule) if f.default is MISSING]:
+        raise StrategyError(f"{what} has no default for '{bare[0]}'")
+    asked = [n for n in (*vars(protocol), *protocol.__annotations__) if not n.startswith("_")]
+    if missing := [name for name in asked if not hasattr(rule, name)]:
+        raise StrategyError(f"{what} lacks '{missing[0]}' (see {protocol.__name__})")
+
+
+def added_strategies(names: Container[str]) -> tuple[tuple[str, str, str, type], ...]:
+    """The rules of these names that were registered beside the shipped ones, like `catalogue`."""
+    return tuple(entry for entry in _entered() if entry[2] in names and entry[:3] not in _SHIPPED)
+
+
+def rule_named(role: str, decision: str, name: str) -> type:
+    """The class of a decision rule, plug-ins included; StrategyError names those that exist."""
+    known = REGISTRY[role, decision]
+    if name not in known:
+        problems = load_plugins()
+    if name not in known:
+        lost = f" ({'; '.join(problems)})" if problems else ""
+        raise StrategyError(
+            f"unknown strategy '{name}'{_hint(name, known)}; "
+            f"expected one of: {', '.join(sorted(known))}{lost}"
+        )
+    return known[name]
 
 
 def make(role: str, decision: str, given: Strategy) -> Any:
     """Build the decision rule that a scenario names; StrategyError says what is wrong."""
-    known = REGISTRY[role, decision]
-    if given.name not in known:
-        raise StrategyError(
-            f"unknown strategy '{given.name}'{_hint(given.name, known)}; "
-            f"expected one of: {', '.join(sorted(known))}"
-        )
-    rule = known[given.name]
-    names = [f.name for f in fields(rule)]
+    rule = rule_named(role, decision, given.name)
+    if not given.parameters:
+        return rule()
+    known = {parameter.name: parameter for parameter in declared(rule)}
     for name, value in given.parameters.items():
-        if name not in names:
+        if name not in known:
             raise StrategyError(
-                f"unknown parameter '{name}' of strategy '{given.name}'{_hint(name, names)}; "
-                f"expected one of: {', '.join(names)}"
+                f"unknown parameter '{name}' of strategy '{given.name}'{_hint(name, known)}; "
+                f"expected one of: {', '.join(known)}"
             )
-        low, high = next(f.metadata["range"] for f in fields(rule) if f.name == name)
+        low, high = known[name].low, known[name].high
         if not low <= value <= high:
             raise StrategyError(
                 f"parameter '{name}' of strategy '{given.name}' is {value}; "
@@ -133,7 +227,12 @@ def unknown_strategies(scenario: Scenario) -> list[str]:
 
 
 def catalogue() -> Iterator[tuple[str, str, str, type]]:
-    """All rules as (role, decision, name, class)."""
+    """All rules, those of plug-ins included, as (role, decision, name, class)."""
+    load_plugins()
+    return _entered()
+
+
+def _entered() -> Iterator[tuple[str, str, str, type]]:
     for (role, decision), known in REGISTRY.items():
         for name, rule in known.items():
             yield role, decision, name, rule

@@ -19,6 +19,7 @@ class CapacityView(NamedTuple):
     adjustment_months: float
     floor_share: float
     growth_cap: float
+    signed: float = 0.0  # of the forecast, what contracts and its own use will take
 
 
 class Capacity(Protocol):
@@ -43,6 +44,22 @@ class ForecastLed:
         return max(low, min(wanted, view.growth_cap * view.smoothed_order))
 
 
+@dataclass(frozen=True, slots=True)
+class PreLet:
+    """Builds for contracts and its own use alone, and a little on speculation."""
+
+    speculative_share: float = parameter(0.15, 0, 1, "share", "of expected sales beyond contracts")
+    months: float = parameter(6, 1, 36, "months", "over which a gap is closed")
+
+    def order_h100e(self, view: CapacityView) -> float:
+        """Gap to what is signed, and replacement, as fast as orders may grow; nothing by habit."""
+        beyond = max(0.0, view.forecast - view.signed)
+        let = min(view.signed, view.forecast) + self.speculative_share * beyond
+        gap = let - view.installed - view.pipeline
+        wanted = gap / self.months + view.replacement
+        return max(0.0, min(wanted, view.growth_cap * view.smoothed_order))
+
+
 class Borrowing(Protocol):
     """Decides how much of a chip purchase is financed by debt."""
 
@@ -61,3 +78,15 @@ class AssetBacked:
         """The full advance, less as leverage nears its limit."""
         room = max(0.0, min(1.0, (self.largest_leverage - leverage) / 0.15))
         return loan_to_value * room
+
+
+@dataclass(frozen=True, slots=True)
+class EquityFirst:
+    """Borrows a part of what lenders would advance, and nothing once it owes a little."""
+
+    advance_share: float = parameter(0.5, 0, 1, "share", "of what lenders advance that it takes")
+    largest_leverage: float = parameter(0.3, 0, 2, "share", "debt over plant, no loans above")
+
+    def loan_share(self, loan_to_value: float, leverage: float) -> float:
+        """The same part of each advance until the limit."""
+        return self.advance_share * loan_to_value if leverage < self.largest_leverage else 0.0

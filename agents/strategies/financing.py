@@ -56,3 +56,27 @@ class RunwayTrigger:
             3 * self.quarters * view.burn_usd_per_month, self.smallest_share * view.valuation_usd
         )
         return min(need, maximum_dilution * view.valuation_usd)
+
+
+@dataclass(frozen=True, slots=True)
+class MarketWindow:
+    """Raises when money is cheap, needed or not; in a poor mood only to survive (market timing).
+
+    Firms issue equity when it is dear to buyers (Baker and Wurgler 2002).
+    """
+
+    open_mood: float = parameter(0.25, -2, 3, "sd", "mood from which it raises")
+    sold_share: float = parameter(0.10, 0.01, 0.5, "share", "of its value sold in good times")
+    pause_months: int = parameter(9, 0, 60, "months", "between rounds in good times at least")
+    survival_months: float = parameter(5, 0, 36, "months", "runway below which it must raise")
+    survival_quarters: float = parameter(3, 1, 20, "quarters", "of burn that it raises then")
+    letter_weight: float = parameter(0, 0, 1, "share", "of letters of intent it counts as money")
+
+    def raise_usd(self, view: FinancingView, maximum_dilution: float) -> float:
+        """A fixed stake while the window is open, and what it cannot do without when it is shut."""
+        most = maximum_dilution * view.valuation_usd
+        if view.mood >= self.open_mood and view.months_since_round >= self.pause_months:
+            return min(self.sold_share * view.valuation_usd, most)
+        if view.runway_months < self.survival_months:
+            return min(3 * self.survival_quarters * view.burn_usd_per_month, most)
+        return 0.0

@@ -126,3 +126,56 @@ class Conviction:
             return 0.0
         keenness = min(1.0, 0.4 + (value_over_price - 1) / self.full_bid_discount)
         return ticket_share * dry_powder_usd * keenness
+
+
+@dataclass(frozen=True, slots=True)
+class MarginOfSafety:
+    """Bids nothing until the price is well below its own value, and then in full (Graham 1949)."""
+
+    margin: float = parameter(0.3, 0, 2, "share", "own value over the price, at least")
+
+    def bid_usd(self, dry_powder_usd: float, value_over_price: float, ticket_share: float) -> float:
+        """All or nothing."""
+        return ticket_share * dry_powder_usd if value_over_price >= 1 + self.margin else 0.0
+
+
+class HolderView(NamedTuple):
+    """What an investor looks at when a firm that it owns a part of raises again."""
+
+    bid_usd: float  # what it would bid for a firm that it does not know
+    stake_share: float  # of the firm, before the round
+    round_usd: float
+    dry_powder_usd: float
+    value_over_price: float  # its own value over the price
+
+
+class FollowOn(Protocol):
+    """Decides how much of a later round of a firm that it holds it takes."""
+
+    def follow_usd(self, view: HolderView) -> float:
+        """Amount offered at the agreed price."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class FreshLook:
+    """Looks at each round as if it held nothing."""
+
+    def follow_usd(self, view: HolderView) -> float:
+        """What it would bid anyway."""
+        return view.bid_usd
+
+
+@dataclass(frozen=True, slots=True)
+class ProRata:
+    """Keeps its share of the firm, also at a price somewhat above its own value."""
+
+    tolerated_loss: float = parameter(0.2, 0, 1, "share", "of the price that it may lose in value")
+    largest_share: float = parameter(0.4, 0, 1, "share", "of its dry powder for one round")
+
+    def follow_usd(self, view: HolderView) -> float:
+        """At least its part of the round, within its means."""
+        if view.value_over_price < 1 - self.tolerated_loss:
+            return view.bid_usd
+        part = min(view.stake_share * view.round_usd, self.largest_share * view.dry_powder_usd)
+        return max(view.bid_usd, part)

@@ -111,3 +111,15 @@ class BacklogPricing:
     def factor(self, drift: float, response: float, backlog_months: float) -> float:
         """Slow, and bounded whatever the backlog."""
         return 1 + drift + response * tanh((backlog_months - self.comfortable_months) / 3)
+
+
+@dataclass(frozen=True, slots=True)
+class ShareBuilder:
+    """Buys its way into fleets: prices fall each month unless it cannot deliver anyway."""
+
+    cut_per_month: float = parameter(0.02, 0, 0.2, "per month", "fall of posted prices")
+    full_months: float = parameter(9, 0, 60, "months", "backlog from which prices hold")
+
+    def factor(self, drift: float, response: float, backlog_months: float) -> float:
+        """Cheaper while the order book has room, unchanged when it is full."""
+        return 1.0 if backlog_months >= self.full_months else 1 + drift - self.cut_per_month

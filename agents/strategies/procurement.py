@@ -91,3 +91,15 @@ class ServeFirst:
     def diverted_h100e(self, missing: float, training: float) -> float:
         """What is missing, within the limit."""
         return min(max(0.0, missing), self.largest_share * training)
+
+
+@dataclass(frozen=True, slots=True)
+class ResearchFirst:
+    """Research before users: training gives a part of what users lack, and little of itself."""
+
+    answered_share: float = parameter(0.25, 0, 1, "share", "of missing inference that is answered")
+    largest_share: float = parameter(0.08, 0, 1, "share", "of training that may serve users")
+
+    def diverted_h100e(self, missing: float, training: float) -> float:
+        """A part of what is missing, within the limit."""
+        return min(self.answered_share * max(0.0, missing), self.largest_share * training)

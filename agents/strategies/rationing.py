@@ -45,3 +45,14 @@ class WeightedAllocation:
             - self.credit_weight * view.rating_rank
         )
         return view.ordered_h100e * max(0.1, tilt)
+
+
+@dataclass(frozen=True, slots=True)
+class BroadBase:
+    """Favours buyers that have had little so far, so that none becomes too important."""
+
+    spread: float = parameter(3.0, 0, 20, "", "how much less the largest past buyers count")
+
+    def weight(self, view: BuyerView) -> float:
+        """Orders, less for those with a large part of past sales."""
+        return view.ordered_h100e * max(0.02, 1 - view.bought_share) ** self.spread
