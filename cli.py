@@ -215,6 +215,10 @@ def contagion(
         str | None,
         typer.Option(metavar="MONTH", help="Of the run (36, or 2027-01); by default half-way."),
     ] = None,
+    within: Annotated[
+        int | None,
+        typer.Option(parser=whole, metavar="N", help="Count what happens in N months after."),
+    ] = None,
     replications: Replications = None,
     assignments: Assignments = None,
     out: KeptIn = None,
@@ -230,7 +234,7 @@ def contagion(
 
     with tempfile.TemporaryDirectory() as scratch:
         found = contagion(
-            scenario, firm, out or Path(scratch) / "study", month=month,
+            scenario, firm, out or Path(scratch) / "study", month=month, within=within,
             replications=REPLICATIONS if replications is None else replications,
             assignments=_assigned(assignments), progress=not quiet, **vars(running),
         )  # fmt: skip

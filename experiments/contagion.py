@@ -58,6 +58,7 @@ class Contagion(NamedTuple):
         the most raised first
     gone: seeds in which the firm had failed before the month (or a party of an intervention of
         the scenario had, before its own), which are left out
+    within: months from the failure on in which defaults and shares count; None: to the end
     """
 
     firm: str
@@ -65,6 +66,7 @@ class Contagion(NamedTuple):
     table: pd.DataFrame
     firms: pd.DataFrame
     gone: int
+    within: int | None
     folder: StudyFolder
 
 
@@ -74,6 +76,7 @@ def contagion(
     out: str | os.PathLike[str],
     *,
     month: int | str | None = None,
+    within: int | None = None,
     replications: int = REPLICATIONS,
     assignments: Mapping[str, Any] | None = None,
     **running: Any,
@@ -85,6 +88,8 @@ def contagion(
         firm: who is killed, or kept alive by grants that cover whatever it cannot pay.
         out: folder of the study, new or to be resumed.
         month: of the run, from 0, or a date such as "2027-01"; half-way if left out.
+        within: count defaults and firms out of cash in so many months from the failure on alone;
+            later ones also tell how much less was built in a world without the firm.
         replications: seeds.
         assignments: other values by path, in all runs.
         running: workers, engine and the like, for `run_study`.
@@ -98,16 +103,19 @@ def contagion(
     at = base.run.months // 2 if month is None else month_of(base, month)
     date = month_label(base.run, at)
     _check_entry(base, name, date)
+    if within is not None and within < 1:
+        raise StudyError(f"within: given {within}, expected at least 1 month")
     study = _study(scenario, base, name, date, replications, assignments or {})
     folder = run_study(study, out, **running)
-    runs = _without(folder, name)
-    firms = sorted(set(folder.firm_outcomes["firm"]) - {name})
+    outcomes = _early(folder.firm_outcomes, at, within)
+    runs = _without(folder.runs, outcomes, name)
+    firms = sorted(set(outcomes["firm"]) - {name})
     measures = [f"{other}.out_of_cash" for other in firms]
-    both = compare(runs, BASE, [*MEASURES, *measures], firm_outcomes=folder.firm_outcomes)
+    both = compare(runs, BASE, [*MEASURES, *measures], firm_outcomes=outcomes)
     both = both.assign(variant=f"{name} killed in {date}", base="kept alive")
     own = both["outcome"].isin(MEASURES)
     gone = runs.loc[runs["status"] == NOT_APPLICABLE, "seed"].nunique()
-    return Contagion(name, date, both[own], _moved(both[~own]), gone, folder)
+    return Contagion(name, date, both[own], _moved(both[~own]), gone, within, folder)
 
 
 def screen(found: Contagion) -> list[RenderableType]:
@@ -121,7 +129,11 @@ def screen(found: Contagion) -> list[RenderableType]:
         parts.append(comparison_table(firms.assign(variant=f"Out of cash: {named}")))
     else:
         parts.append(Text("No other firm runs out of cash in one case and not in the other.\n"))
-    said = f"Defaults and shares are those of other firms; the depth counts {found.firm} as first."
+    span = "" if found.within is None else f" in the first {found.within} months"
+    said = (
+        f"Defaults and shares are those of other firms{span}; "
+        f"the depth counts {found.firm} as first."
+    )
     parts.append(Text(said))
     if found.gone:
         seeds = found.folder.study.replications
@@ -186,9 +198,17 @@ def _check_entry(scenario: Scenario, firm: str, date: str) -> None:
         )
 
 
-def _without(folder: StudyFolder, firm: str) -> pd.DataFrame:
+def _early(firms: pd.DataFrame, month: int, within: int | None) -> pd.DataFrame:
+    """Outcomes of firms in which what happened later than so many months counts as never."""
+    if within is None:
+        return firms
+    dates = firms[["out_of_cash_month", "default_month"]]
+    return firms.assign(**dates.where(dates < month + within))
+
+
+def _without(runs: pd.DataFrame, outcomes: pd.DataFrame, firm: str) -> pd.DataFrame:
     """The runs, with defaults and shares of firms out of cash that leave one firm out."""
-    runs, firms = folder.runs, took_part(folder.firm_outcomes)
+    firms = took_part(outcomes)
     others = firms[firms["firm"] != firm]
     short = others["out_of_cash_month"].notna()
 

@@ -82,6 +82,20 @@ def test_the_firm_itself_is_left_out(found: Contagion) -> None:
     assert "Aurora" not in set(found.firms["outcome"])
 
 
+def test_what_happens_later_can_be_left_out(found: Contagion) -> None:
+    """All that is not of the window counts as if it had never happened."""
+    again = contagion(
+        str(found.folder.path.parent / "mine.toml"), "Aurora", found.folder.path, month=6,
+        within=3, replications=3, assignments={"run.months": 18}, workers=1, progress=False,
+    )  # fmt: skip
+    others = found.folder.firm_outcomes.query("firm == 'Borealis' and variant == 'killed'")
+    short = others["out_of_cash_month"] < 9
+    table = again.table.set_index("outcome")
+    assert table.loc["labs_out_of_cash", "variant_mean"] == short.fillna(False).mean()
+    with pytest.raises(ScenarioError, match="within: given 0, expected at least 1"):
+        contagion("duopoly", "Aurora", found.folder.path, within=0)
+
+
 def test_the_study_can_be_run_again_from_its_folder(found: Contagion) -> None:
     again = make_plan(load_study(found.folder.path / "study.toml"))
     assert again.identity() == found.folder.manifest["identity"]
