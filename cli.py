@@ -7,9 +7,9 @@ and `schema` start at once. A fault of the user is one line on stderr and exit c
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
@@ -30,11 +30,10 @@ from .cli_options import (
     plays_runs,
     whole,
 )
+from .cli_steps import assigned, leave_if_failed, loaded, played, print_parts, studied
 
 if TYPE_CHECKING:
-    from .experiments.store import StudyFolder
-    from .model import ComputeMarket
-    from .scenario import Scenario
+    pass
 
 __all__ = ["INTERRUPTED", "RUNS_FAILED", "USER_FAULT", "app", "call", "main"]
 
@@ -86,12 +85,12 @@ def run(
     """Play a scenario once and show who ran out of cash, who switched, and how prices moved."""
     from .scenario import to_toml
 
-    chosen = _load(scenario, assignments, months, from_month)
+    chosen = loaded(scenario, assignments, months, from_month)
     if out is not None:
         from .analysis.tables import check_output
 
         check_output(out)
-    model = _play(chosen, seed, quiet)
+    model = played(chosen, seed, quiet)
     frames = {
         name: getattr(model, name)
         for name in ("months", "firms", "prices", "contracts", "events", "flows")
@@ -110,7 +109,7 @@ def run(
     if not quiet:
         from .analysis.summary import closing_summary
 
-        _print(closing_summary(frames, chosen))
+        print_parts(closing_summary(frames, chosen))
         typer.echo(f"Seed {model.entropy}")
         if out is not None:
             typer.echo(f"Tables{'' if no_plots else ' and figures'} in {out}")
@@ -128,7 +127,7 @@ def sweep(
     quiet: Quiet = False,
 ) -> None:
     """Run a study: many seeds, variants, points of a design. The same command resumes."""
-    folder = _run_study(study, out, from_month, running, quiet)
+    folder = studied(study, out, from_month, running, quiet)
     from .analysis.ensemble import save_ensemble_tables
     from .analysis.ensemble_plots import save_ensemble_figures
     from .analysis.ensemble_summary import ensemble_summary
@@ -138,9 +137,9 @@ def sweep(
 
     frames, start, compared = folder.frames, folder.manifest["start"], variants_compared(folder)
     if not quiet:
-        _print(ensemble_summary(frames, start))
+        print_parts(ensemble_summary(frames, start))
         if len(compared):
-            _print([comparison_table(compared)])
+            print_parts([comparison_table(compared)])
     with writing(out):
         save_ensemble_tables(frames, out / "tables")
         if len(compared):
@@ -148,7 +147,7 @@ def sweep(
         drawn = [] if no_plots else save_ensemble_figures(frames, out / "figures", start)
     if not quiet:
         typer.echo(f"{'Runs, tables and figures' if drawn else 'Runs and tables'} in {out}")
-    _leave_if_failed(folder)
+    leave_if_failed(folder)
 
 
 @app.command()
@@ -187,7 +186,7 @@ def compare(
     if precision is not None and replications is not None:
         raise typer.BadParameter("given --precision and --replications, expected one of them")
     first_stage = REPLICATIONS if replications is None else replications
-    study = comparison_study(scenario, variant, _assigned(assignments), first_stage, from_month)
+    study = comparison_study(scenario, variant, assigned(assignments), first_stage, from_month)
     with tempfile.TemporaryDirectory() as scratch:
         compared = what_if(
             study, out or Path(scratch) / "study", outcome or HEADLINES, precision=precision,
@@ -196,14 +195,14 @@ def compare(
         if not quiet:
             from .analysis.paired import comparison_table
 
-            _print([comparison_table(compared.table)])
+            print_parts([comparison_table(compared.table)])
             for line in compared.shortfalls:
                 typer.echo(f"Not reached: {line}")
         if out is not None:
             save(compared.table, out)
             if not quiet:
                 typer.echo(f"Runs, comparison.csv and comparison.png in {out}")
-        _leave_if_failed(compared.folder)
+        leave_if_failed(compared.folder)
 
 
 @app.command()
@@ -236,15 +235,15 @@ def contagion(
         found = contagion(
             scenario, firm, out or Path(scratch) / "study", month=month, within=within,
             replications=REPLICATIONS if replications is None else replications,
-            assignments=_assigned(assignments), progress=not quiet, **vars(running),
+            assignments=assigned(assignments), progress=not quiet, **vars(running),
         )  # fmt: skip
         if not quiet:
-            _print(screen(found))
+            print_parts(screen(found))
         if out is not None:
             save(found, out)
             if not quiet:
                 typer.echo(f"Runs, contagion.csv and contagion.png in {out}")
-        _leave_if_failed(found.folder)
+        leave_if_failed(found.folder)
 
 
 @app.command()
@@ -261,13 +260,13 @@ def sensitivity(
     """Run a study and tell which of its factors matter, and where its outcome of interest lies."""
     from .experiments.sensitivity import analyse, save, screen
 
-    folder = _run_study(study, out, from_month, running, quiet)
+    folder = studied(study, out, from_month, running, quiet)
     found = analyse(folder, outcome or None)
     save(found, out / "sensitivity")
     if not quiet:
-        _print(screen(found))
+        print_parts(screen(found))
         typer.echo(f"Runs in {out}, tables and figures in {out / 'sensitivity'}")
-    _leave_if_failed(folder)
+    leave_if_failed(folder)
 
 
 @app.command()
@@ -286,7 +285,7 @@ def tune(
     tuned = play_tuning(spec, out, progress=not quiet, **vars(running))
     save(tuned)
     if not quiet:
-        _print(screen(tuned))
+        print_parts(screen(tuned))
         typer.echo(f"Trials, tables and figures in {out}")
 
 
@@ -308,9 +307,9 @@ def tournament(
     played = play_tournament(spec, out, progress=not quiet, **vars(running))
     save(played)
     if not quiet:
-        _print(screen(played))
+        print_parts(screen(played))
         typer.echo(f"Runs, payoffs and figure in {out}")
-    _leave_if_failed(played.folder)
+    leave_if_failed(played.folder)
 
 
 @app.command()
@@ -332,7 +331,7 @@ def check(
     """Check a scenario and warn of what is legal but suspicious."""
     from .scenario import lint
 
-    chosen = _load(file, assignments)
+    chosen = loaded(file, assignments)
     warnings = lint(chosen)
     for warning in warnings:
         typer.echo(f"warning: {warning}")
@@ -380,7 +379,7 @@ def explain(
     """Replay a run and tell the story of one firm, month by month."""
     from .scenario import firm_name
 
-    chosen = _load(scenario, assignments)
+    chosen = loaded(scenario, assignments)
     name = firm_name(chosen, firm)
     from .analysis.explain import story
 
@@ -396,74 +395,6 @@ def report(
     from .experiments.reports import report as write_report
 
     typer.echo(f"Report in {write_report(folder)}")
-
-
-def _load(
-    name: str,
-    assignments: list[str] | None,
-    months: int | None = None,
-    from_month: str | None = None,
-) -> Scenario:
-    """The scenario with its overrides, checked down to the names of its strategies."""
-    from .agents.strategies import unknown_strategies
-    from .scenario import ScenarioError, branch, load_scenario, month_of, with_months
-
-    if from_month is None:
-        chosen = load_scenario(name, assignments or ())
-    else:
-        base = load_scenario(name)
-        chosen = branch(base, _assigned(assignments), month_of(base, from_month))
-    if unknown := unknown_strategies(chosen):
-        more = f" (and {len(unknown) - 1} more)" if len(unknown) > 1 else ""
-        raise ScenarioError(f"{name}: {unknown[0]}{more}")
-    return chosen if months is None else with_months(chosen, months)
-
-
-def _assigned(assignments: list[str] | None) -> dict[str, Any]:
-    from .scenario import parse_assignment
-
-    return dict(parse_assignment(text) for text in assignments or ())
-
-
-def _print(parts: Iterable[Any]) -> None:
-    from rich.console import Console
-
-    console = Console()
-    for part in parts:
-        console.print(part)
-
-
-def _run_study(
-    study: str, out: Path, from_month: str | None, running: Running, quiet: bool
-) -> StudyFolder:
-    from .experiments.runner import run_study
-    from .experiments.study import branched, load_study
-
-    chosen = branched(load_study(study), from_month)
-    return run_study(chosen, out, progress=not quiet, **vars(running))
-
-
-def _leave_if_failed(folder: StudyFolder) -> None:
-    """Exit code 3 tells a script that some runs of a study failed."""
-    from .analysis.wording import FAILED
-
-    if folder.runs["status"].isin(FAILED).any():
-        raise typer.Exit(RUNS_FAILED)
-
-
-def _play(scenario: Scenario, seed: int | None, quiet: bool) -> ComputeMarket:
-    """Run the model, with a progress bar for someone who watches."""
-    from .model import ComputeMarket
-
-    model = ComputeMarket(scenario, seed=seed)
-    if quiet or not sys.stderr.isatty():
-        return model.run()
-    from rich.console import Console
-    from rich.progress import Progress
-
-    with Progress(console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task(scenario.name, total=scenario.run.months)
-        return model.run(lambda _: progress.advance(task))
 
 
 def call(argv: Sequence[str]) -> int:

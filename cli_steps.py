@@ -1,0 +1,89 @@
+"""Steps that several commands share: load a scenario, play, run a study, print, leave."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from .cli_exits import RUNS_FAILED
+from .cli_options import Running
+
+if TYPE_CHECKING:
+    from .experiments.store import StudyFolder
+    from .model import ComputeMarket
+    from .scenario import Scenario
+
+
+def loaded(
+    name: str,
+    assignments: list[str] | None,
+    months: int | None = None,
+    from_month: str | None = None,
+) -> Scenario:
+    """The scenario with its overrides, checked down to the names of its strategies."""
+    from .agents.strategies import unknown_strategies
+    from .scenario import ScenarioError, branch, load_scenario, month_of, with_months
+
+    if from_month is None:
+        chosen = load_scenario(name, assignments or ())
+    else:
+        base = load_scenario(name)
+        chosen = branch(base, assigned(assignments), month_of(base, from_month))
+    if unknown := unknown_strategies(chosen):
+        more = f" (and {len(unknown) - 1} more)" if len(unknown) > 1 else ""
+        raise ScenarioError(f"{name}: {unknown[0]}{more}")
+    return chosen if months is None else with_months(chosen, months)
+
+
+def assigned(assignments: list[str] | None) -> dict[str, Any]:
+    """Values by path."""
+    from .scenario import parse_assignment
+
+    return dict(parse_assignment(text) for text in assignments or ())
+
+
+def print_parts(parts: Iterable[Any]) -> None:
+    """Show tables and paragraphs one after the other."""
+    from rich.console import Console
+
+    console = Console()
+    for part in parts:
+        console.print(part)
+
+
+def studied(
+    study: str, out: Path, from_month: str | None, running: Running, quiet: bool
+) -> StudyFolder:
+    """Run a study, or what is missing of it."""
+    from .experiments.runner import run_study
+    from .experiments.study import branched, load_study
+
+    chosen = branched(load_study(study), from_month)
+    return run_study(chosen, out, progress=not quiet, **vars(running))
+
+
+def leave_if_failed(folder: StudyFolder) -> None:
+    """Exit code 3 tells a script that some runs of a study failed."""
+    from .analysis.wording import FAILED
+
+    if folder.runs["status"].isin(FAILED).any():
+        raise typer.Exit(RUNS_FAILED)
+
+
+def played(scenario: Scenario, seed: int | None, quiet: bool) -> ComputeMarket:
+    """Run the model, with a progress bar for someone who watches."""
+    from .model import ComputeMarket
+
+    model = ComputeMarket(scenario, seed=seed)
+    if quiet or not sys.stderr.isatty():
+        return model.run()
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task(scenario.name, total=scenario.run.months)
+        return model.run(lambda _: progress.advance(task))
