@@ -78,13 +78,16 @@ def cascades(runs: pd.DataFrame) -> Figure:
     return figure
 
 
-def firm_differences(firms: pd.DataFrame, firm: str, date: str) -> Figure:
+def firm_differences(
+    firms: pd.DataFrame, firm: str, date: str, within: int | None = None
+) -> Figure:
     """By how much the failure of one firm raises each other's chance to run out of cash.
 
     Args:
         firms: the table of that name of `experiments.contagion`, the most raised first.
         firm: who failed.
         date: and when.
+        within: in how many months after; None: to the end.
     """
     if firms.empty:
         return nothing(new_figure(10, 2.5), "No other firm's chance to run out of cash differs")
@@ -109,13 +112,14 @@ def firm_differences(firms: pd.DataFrame, firm: str, date: str) -> Figure:
     axes.xaxis.set_major_locator(MaxNLocator(6))
     axes.xaxis.set_major_formatter(FuncFormatter(_points))
     pairs = int(firms["pairs"].max())
+    span = "" if within is None else f" within {within} months"
     axes.set_xlabel(
         f"Percentage points, {firm} killed less kept alive; {pairs} pairs of runs, 95 % intervals",
         fontsize=8,
         color=INK,
     )
     figure.suptitle(
-        f"Chance to run out of cash if {firm} fails in {date}",
+        f"Chance to run out of cash{span} if {firm} fails in {date}",
         x=0.01, ha="left", fontsize=11, fontweight="bold", color=INK,
     )  # fmt: skip
     return figure

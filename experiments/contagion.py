@@ -156,7 +156,8 @@ def save(found: Contagion, folder: str | os.PathLike[str]) -> None:
     with writing(target):
         found.table.to_csv(target / "contagion.csv", index=False)
         found.firms.to_csv(target / "contagion_firms.csv", index=False)
-        write_png(firm_differences(found.firms, found.firm, found.date), target / "contagion.png")
+        figure = firm_differences(found.firms, found.firm, found.date, found.within)
+        write_png(figure, target / "contagion.png")
 
 
 def _study(
