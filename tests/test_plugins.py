@@ -75,7 +75,8 @@ def test_a_scenario_runs_it_in_a_parallel_study(site: Path, tmp_path: Path) -> N
 
 def test_explain_tells_of_it(site: Path, tmp_path: Path) -> None:
     scenario = str(EXAMPLE / "patient.toml")
-    done = command(site, *f"explain {scenario} --seed 1 --firm Borealis".split(), cwd=tmp_path)
+    asked = ["explain", scenario, "--seed", "1", "--firm", "Borealis"]
+    done = command(site, *asked, cwd=tmp_path)
 
     assert done.returncode == 0, done.stderr
     assert "financing small_rounds (every_months 4);" in done.stdout.splitlines()[1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from computemarket import ComputeMarket, load_scenario
@@ -52,5 +53,9 @@ def test_the_same_seed_gives_the_same_tables(played: ComputeMarket) -> None:
         table = played.frame(name)
         early = table[table["month"] < 40].reset_index(drop=True)
         other = again.frame(name)
-        columns = [c for c in early.columns if c != "details"]
+        columns = [c for c in early.columns if c not in ("details", "circular_share")]
         assert early[columns].equals(other[columns]), name
+        if name == "months":
+            # solves systems as large as all who enter in the run: the last digit may differ
+            shares = (table["circular_share"].to_numpy() for table in (early, other))
+            np.testing.assert_allclose(*shares, rtol=1e-12)
