@@ -132,19 +132,25 @@ def sweep(
     from .analysis.ensemble_summary import ensemble_summary
     from .analysis.figures.study import save_ensemble_figures
     from .analysis.paired import comparison_table
+    from .analysis.response_table import response_tables
+    from .experiments.responses import responses
+    from .experiments.responses import save as save_responses
     from .experiments.store import writing
     from .experiments.whatif import save, variants_compared
 
     frames, start, compared = folder.frames, folder.manifest["start"], variants_compared(folder)
+    answers = responses(folder)
     if not quiet:
         print_parts(ensemble_summary(frames, start))
         if len(compared):
             print_parts([comparison_table(compared)])
+        print_parts(response_tables(answers))
     with writing(out):
         save_ensemble_tables(frames, out / "tables")
         if len(compared):
             save(compared, out)
         drawn = [] if no_plots else save_ensemble_figures(frames, out / "figures", start)
+        drawn += save_responses(answers, out, figure=not no_plots)
     if not quiet:
         typer.echo(f"{'Runs, tables and figures' if drawn else 'Runs and tables'} in {out}")
     leave_if_failed(folder)

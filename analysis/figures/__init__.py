@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from .differences import comparison_figure
     from .drawing import firm_colours, write_png
     from .money import vendor_finance
+    from .responses import response_curves
     from .run import (
         capacity_and_demand,
         cash_and_runway,
@@ -52,6 +53,7 @@ else:
         "real_and_paper_runway": ".runways",
         "real_and_paper_survival": ".runways",
         "region": ".sensitivity",
+        "response_curves": ".responses",
         "save_ensemble_figures": ".study",
         "save_figures": ".run",
         "screening_bars": ".sensitivity",
@@ -96,6 +98,7 @@ __all__ = [
     "real_and_paper_runway",
     "real_and_paper_survival",
     "region",
+    "response_curves",
     "save_ensemble_figures",
     "save_figures",
     "screening_bars",
