@@ -35,7 +35,7 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
         started = playwright.chromium.launch_persistent_context(
             profile, executable_path=CHROMIUM, args=list(QUIET), offline=True
         )
-        started.set_default_timeout(5000)
+        started.set_default_timeout(15_000)
         yield started
         started.close()
 
