@@ -45,19 +45,24 @@ def ensemble_summary(frames: Frames, start: str | None = None) -> list[Renderabl
         frames: `runs`, `firm_outcomes` and, if they were kept, `months` of the study.
         start: calendar month of the first month, such as "2024-01", if no months table tells.
     """
-    runs, months = frame_of(frames, "runs"), frame_of(frames, "months")
+    runs = frame_of(frames, "runs")
     failed = failed_runs(runs)
-    parts: list[RenderableType] = [run_table(runs)]
-    parts += [failure_list(failed)] if len(failed) else []
+    failures = [failure_list(failed)] if len(failed) else []
+    return [run_table(runs), *failures, *findings(frames, start)]
+
+
+def findings(frames: Frames, start: str | None = None) -> list[RenderableType]:
+    """What the runs that came to their end show; arguments as of `ensemble_summary`."""
+    runs, months = frame_of(frames, "runs"), frame_of(frames, "months")
     if runs.empty or not (runs["status"] == OK).any():
-        return parts
+        return []
     quantiles = outcome_quantiles(runs)
     if over_a_design(runs):
         title = f"Outcomes over the design ({runs['point'].nunique()} points)"
-        return [*parts, outcome_table(quantiles, title)]
+        return [outcome_table(quantiles, title)]
     firms = frame_of(frames, "firm_outcomes")
     dates = start_dates(frames, start)
-    parts += [
+    parts = [
         cash_table(cash_probabilities(firms), dates),
         switching_table(switch_probabilities(firms)),
     ]

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import pandas as pd
 
+from ..scenario import Scenario, load_scenario, scenario_hash, shipped, with_months
 from .figures.run import FIGURES
 from .figures.runways import real_and_paper_runway
 from .firm_outcomes import firm_outcomes, switches
 from .outcomes import CONTRACT, SPOT
-from .report import Page, PageFigure, page_figures, page_tables
+from .report import Answer, Page, PageFigure, page_figures, page_tables
 from .runways import takers
 from .summary import closing_summary
 from .tables import Tables, records
 from .wording import listed, price, usd
-
-if TYPE_CHECKING:
-    from ..scenario import Scenario
 
 CAPTIONS: Final[Mapping[str, str]] = {
     "cash_and_runway": "Cash of the firms that can run out of it, and their runway.",
@@ -36,7 +34,8 @@ _METHOD: Final = (
     "of many: another seed gives another. How probable things are, a study of many runs tells.",
     "Out of cash is the first month in which some due could not be paid in full, rescued or not; "
     "default is failure after a cure month. The main supplier of a lab is the group that delivers "
-    "the most compute under contract; a switch counts in the third month in a row with another.",
+    "the most compute under contract; a switch counts in the third month in a row with another. "
+    "All terms are defined in docs/model.md and docs/tables.md of the package.",
 )
 
 
@@ -44,13 +43,16 @@ def run_page(tables: Tables, scenario: Scenario, manifest: Mapping[str, Any]) ->
     """The page of a run, from its tables, its scenario as resolved and its manifest."""
     months = tables["months"]
     first, last = months["date"].iloc[0], months["date"].iloc[-1]
-    title = scenario.title or scenario.name
     seed = manifest["seed"]
-    command = f"computemarket run {scenario.name} --seed {seed} --months {len(months)}"
     return Page(
-        title,
+        scenario.title or scenario.name,
         f"One run of {scenario.name}, {first} to {last}, seed {seed}.",
-        list(_answers(tables, scenario)),
+        [
+            Answer("Cash", list(_cash(tables, scenario))),
+            Answer("Suppliers", list(_switches(tables))),
+            Answer("Prices", list(_prices(months))),
+            Answer("Money", list(_money(months))),
+        ],
         _figures(tables),
         page_tables(closing_summary(tables, scenario)),
         _METHOD,
@@ -60,11 +62,21 @@ def run_page(tables: Tables, scenario: Scenario, manifest: Mapping[str, Any]) ->
             "Months": len(months),
             "Books": f"ledger check: {manifest['ledger']}",
             "Versions": ", ".join(f"{k} {v}" for k, v in manifest["versions"].items()),
-            "Note": "scenario.toml in the folder of the run is the scenario with every default and "
-            "override written out: run it in place of the name to have the same tables.",
+            "Files": "scenario.toml in the folder of the run is the scenario with every default "
+            "and override written out.",
         },
-        command,
+        _command(scenario, manifest),
     )
+
+
+def _command(scenario: Scenario, manifest: Mapping[str, Any]) -> str:
+    """What plays the run again: its scenario by name only if that is what was played."""
+    seed, months = manifest["seed"], manifest["months"]
+    if scenario.name in dict(shipped()):
+        plain = with_months(load_scenario(scenario.name), months)
+        if scenario_hash(plain) == manifest["scenario_hash"]:
+            return f"computemarket run {scenario.name} --seed {seed} --months {months} --out DIR"
+    return f"computemarket run scenario.toml --seed {seed} --out DIR"
 
 
 def _figures(tables: Tables) -> list[PageFigure]:
@@ -72,36 +84,49 @@ def _figures(tables: Tables) -> list[PageFigure]:
     figures = {name: draw(tables) for name, draw in FIGURES.items()}
     captions = dict(CAPTIONS)
     for firm in takers(tables):
-        figures[firm] = real_and_paper_runway(tables, firm)
-        captions[firm] = f"Runway of {firm}, and what it would be if letters of intent were cash."
+        name = f"runway of {firm}"
+        figures[name] = real_and_paper_runway(tables, firm)
+        captions[name] = f"Runway of {firm}, and what it would be if letters of intent were cash."
     return page_figures(figures, captions)
 
 
-def _answers(tables: Tables, scenario: Scenario) -> Iterator[str]:
+def _cash(tables: Tables, scenario: Scenario) -> Iterator[str]:
     dates = dict(zip(tables["months"]["month"], tables["months"]["date"], strict=True))
     firms = firm_outcomes(tables, scenario)
+    firms = firms[firms["took_part"]]
     short = firms[firms["out_of_cash_month"].notna()].sort_values("out_of_cash_month")
     if short.empty:
-        yield "No firm ran out of cash."
+        yield f"None of {len(firms)} firms ran out of cash."
     else:
         named = [_failure(row, dates) for row in records(short)]
-        yield f"Ran out of cash: {listed(named)}."
+        yield f"{len(short)} of {len(firms)} firms ran out of cash: {listed(named)}."
+
+
+def _switches(tables: Tables) -> Iterator[str]:
     turns = switches(tables)
     if turns.empty:
         yield "No lab changed its main supplier."
     else:
-        count = turns["lab"].nunique()
-        yield (
-            f"{count} lab{'s'[: count > 1]} changed main supplier, {len(turns)} times in all: "
-            f"{listed(f'{lab} {n}x' for lab, n in turns['lab'].value_counts(sort=False).items())}."
+        counts = (
+            turns["lab"].value_counts().sort_index().sort_values(ascending=False, kind="stable")
         )
-    months = tables["months"]
+        named = listed(f"{lab} {count}x" for lab, count in counts.items())
+        yield (
+            f"{len(counts)} lab{'s'[: len(counts) > 1]} changed main supplier, {len(turns)} "
+            f"time{'s'[: len(turns) > 1]} in all: {named}."
+        )
+
+
+def _prices(months: pd.DataFrame) -> Iterator[str]:
     start, end = months.iloc[0], months.iloc[-1]
     yield (
         f"Spot went from {price(start[SPOT])} to {price(end[SPOT])} an H100e-hour "
         f"(lowest {price(months[SPOT].min())}, highest {price(months[SPOT].max())}), contracts "
         f"from {price(start[CONTRACT])} to {price(end[CONTRACT])}."
     )
+
+
+def _money(months: pd.DataFrame) -> Iterator[str]:
     yield (
         f"Labs earned {usd(float(months['lab_revenue_usd'].sum()))} in all, equity of "
         f"{usd(float(months['equity_raised_usd'].sum()))} was raised, and "

@@ -133,7 +133,7 @@ def price_table(tables: Tables) -> Table:
 def event_list(tables: Tables, count: int = 5) -> Table:
     """The most important events (`IMPORTANCE`), told in order of time."""
     chosen = important_events(tables["events"], count)
-    table = Table.grid("date", "words", padding=(0, 2))
+    table = Table.grid("Month", "Event", padding=(0, 2))
     table.title, table.title_style, table.title_justify = "Most important events", "bold", "left"
     for event in records(chosen):
         kind = event["kind"].replace("_", " ")

@@ -16,6 +16,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from matplotlib.figure import Figure
 from rich.console import RenderableType
 from rich.text import Text
 
@@ -71,6 +72,15 @@ class Discovered(NamedTuple):
         parts += [Text(f"{heading(row)}: {row['reason']}\n") for row in records(self.skipped)]
         return parts
 
+    def figures(self) -> dict[str, Figure]:
+        """The boxes of a variant each, by the names of their files."""
+        variants = self.boxes["variant"].unique()
+        drawn = {}
+        for variant in variants:
+            boxes, limits = (t[t["variant"] == variant] for t in (self.boxes, self.limits))
+            drawn[f"region{f'_{variant}' if len(variants) > 1 else ''}"] = region(boxes, limits)
+        return drawn
+
     def save(self, directory: str | os.PathLike[str]) -> list[Path]:
         """Write both tables as CSV and a figure a variant; return their paths.
 
@@ -79,15 +89,13 @@ class Discovered(NamedTuple):
         """
         folder = Path(directory)
         paths = [folder / "boxes.csv", folder / "limits.csv"]
-        variants = self.boxes["variant"].unique()
         with writing(folder):
             folder.mkdir(parents=True, exist_ok=True)
             self.boxes.to_csv(paths[0], index=False)
             self.limits.to_csv(paths[1], index=False)
-            for variant in variants:
-                boxes, limits = (t[t["variant"] == variant] for t in (self.boxes, self.limits))
-                paths.append(folder / f"region{f'_{variant}' if len(variants) > 1 else ''}.png")
-                write_png(region(boxes, limits), paths[-1])
+            for name, figure in self.figures().items():
+                paths.append(folder / f"{name}.png")
+                write_png(figure, paths[-1])
         return paths
 
 

@@ -208,7 +208,6 @@ def save(found: Sensitivity, directory: str | os.PathLike[str]) -> list[Path]:
         OutputError: the folder cannot be written.
     """
     folder, paths = Path(directory), []
-    variants = found.ends["variant"].unique()
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
         for table in COLUMNS:
@@ -216,13 +215,22 @@ def save(found: Sensitivity, directory: str | os.PathLike[str]) -> list[Path]:
             if len(rows):
                 paths.append(folder / f"{table}.csv")
                 rows.to_csv(paths[-1], index=False)
-        for variant in variants:
-            for name in found.shown:
-                for kind, figure in _figures(found, variant, name).items():
-                    own = f"_{variant}" if len(variants) > 1 else ""
-                    paths.append(folder / f"{kind}_{_file_name(name)}{own}.png")
-                    write_png(figure, paths[-1])
+        for stem, figure in figures(found).items():
+            paths.append(folder / f"{stem}.png")
+            write_png(figure, paths[-1])
     return paths if found.discovery is None else [*paths, *found.discovery.save(folder)]
+
+
+def figures(found: Sensitivity) -> dict[str, Figure]:
+    """The figures of the outcomes shown, by the names of their files."""
+    variants = found.ends["variant"].unique()
+    drawn = {}
+    for variant in variants:
+        for name in found.shown:
+            own = f"_{variant}" if len(variants) > 1 else ""
+            for kind, figure in _figures(found, variant, name).items():
+                drawn[f"{kind}_{_file_name(name)}{own}"] = figure
+    return drawn
 
 
 def _of_outcome(given: Answers, level: float) -> dict[str, list[dict[str, Any]]]:

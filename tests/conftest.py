@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import pandas as pd
 import pytest
 from hypothesis import settings
 
+from computemarket import cli
 from computemarket.market.columns import TABLES
 from computemarket.scenario import ScenarioError, load_scenario
 from computemarket.scenarios.schema import Chipmaker, Cloud, Investor, Lab, Scenario
@@ -27,6 +29,18 @@ LABS = {"OpenAI": 8e9, "Anthropic": 6e9, "xAI": 1.5e9, "Mistral": 0.45e9, "Coher
 CLOUDS = {"Azure": 9e10, "AWS": 8e10, "CoreWeave": 1e9, "Lambda": 0.2e9, "Nebius": 2.5e9}
 CHIPS = {"H100": ("Nvidia", 0, 3.3e4), "B200": ("Nvidia", 13, 5.4e4), "MI300X": ("AMD", 0, 2e4)}
 NEOCLOUDS = ("CoreWeave", "Lambda", "Nebius")
+STUDY = """
+title = "A crash of <b>sentiment</b>"
+scenario = "duopoly"
+replications = 2
+months = true
+[[variants]]
+name = "crash"
+set = { "world.sentiment.shock" = -2 }
+[[variants]]
+name = "broken"
+set = { "world.demand.consumer.growth_per_year" = 1e4 }
+"""
 
 
 def frame(table: str, rows: Rows) -> pd.DataFrame:
@@ -234,6 +248,20 @@ def build() -> Callable[..., dict[str, pd.DataFrame]]:
 def row() -> Callable[..., dict[str, Any]]:
     """A row of `events`: `row(month, kind, firm, counterparty=..., detail=...)`."""
     return event
+
+
+@pytest.fixture(scope="session")
+def report_pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """The reports of a run and of a study, of which some runs fail: by kind, the file."""
+    folder = tmp_path_factory.mktemp("reports")
+    (folder / "crash.toml").write_text(STUDY, encoding="utf-8")
+    run, study = str(folder / "run"), str(folder / "study")
+    quiet = ["--no-plots", "--quiet"]
+    assert cli.call(["run", "duopoly", "--seed", "3", "--out", run, *quiet]) == 0
+    asked = ["sweep", str(folder / "crash.toml"), "--out", study, "--workers", "1"]
+    assert cli.call([*asked, *quiet]) == cli.RUNS_FAILED
+    assert [cli.call(["report", place]) for place in (run, study)] == [0, 0]
+    return {place.name: place / "report.html" for place in map(Path, (run, study))}
 
 
 @pytest.fixture(scope="session")
