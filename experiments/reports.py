@@ -31,7 +31,7 @@ from ..analysis.survival import survival, survival_curves
 from ..analysis.tables import OutputError, read_manifest, read_run, records
 from ..analysis.wording import listed, percent
 from ..scenario import load_scenario
-from .store import StudyFolder, write_file
+from .store import StudyFolder, is_study, write_file
 from .whatif import variants_compared
 
 FILE: Final = "report.html"
@@ -63,18 +63,10 @@ def report(folder: str | os.PathLike[str]) -> Path:
         OutputError: it is neither, cannot be read, or cannot be written.
     """
     path = Path(folder)
-    page = _study_page(StudyFolder(path)) if _is_study(path) else _run_page(path)
+    page = _study_page(StudyFolder(path)) if is_study(path) else _run_page(path)
     target = path / FILE
     write_file(target, html(page).encode("utf-8"))
     return target
-
-
-def _is_study(path: Path) -> bool:
-    try:
-        read_manifest(path, "study")
-    except OutputError:
-        return False
-    return True
 
 
 def _run_page(path: Path) -> Page:
