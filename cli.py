@@ -30,7 +30,7 @@ from .cli_options import (
     plays_runs,
     whole,
 )
-from .cli_steps import assigned, leave_if_failed, loaded, played, print_parts, studied
+from .cli_steps import assigned, explained, leave_if_failed, loaded, played, print_parts, studied
 
 if TYPE_CHECKING:
     pass
@@ -375,21 +375,26 @@ def strategies() -> None:
 
 @app.command()
 def explain(
-    scenario: ScenarioName,
-    seed: Annotated[
-        int, typer.Option(parser=whole, metavar="N", help="Seed of the run to tell of.")
+    told: Annotated[
+        str, typer.Argument(metavar="SCENARIO|DIR", help="A scenario, or the folder of a study.")
     ],
-    firm: FirmName,
+    seed: Annotated[
+        int | None,
+        typer.Option(parser=whole, metavar="N", help="Seed of the run to tell of (scenario)."),
+    ] = None,
+    firm: Annotated[str | None, typer.Option(metavar="NAME", help="The firm to tell of.")] = None,
     assignments: Assignments = None,
+    from_month: FromMonth = None,
+    outcome: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Tell of its typical and extreme runs (study)."),
+    ] = None,
+    variant: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Only of runs of this variant (study).")
+    ] = None,
 ) -> None:
-    """Replay a run and tell the story of one firm, month by month."""
-    from .scenario import firm_name
-
-    chosen = loaded(scenario, assignments)
-    name = firm_name(chosen, firm)
-    from .analysis.explain import story
-
-    for line in story(chosen, seed, name):
+    """Replay a run and tell a firm's story; of a study, the typical and the extreme runs."""
+    for line in explained(told, seed, firm, assignments, from_month, outcome, variant):
         typer.echo(line)
 
 

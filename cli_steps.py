@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -87,3 +87,44 @@ def played(scenario: Scenario, seed: int | None, quiet: bool) -> ComputeMarket:
     with Progress(console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task(scenario.name, total=scenario.run.months)
         return model.run(lambda _: progress.advance(task))
+
+
+def explained(
+    told: str,
+    seed: int | None,
+    firm: str | None,
+    assignments: list[str] | None,
+    from_month: str | None,
+    outcome: str | None,
+    variant: str | None,
+) -> Iterator[str]:
+    """A firm's story in a run of a scenario, or the typical and extreme runs of a study."""
+    from .analysis.tables import is_a
+    from .scenario import firm_name, shipped
+
+    if outcome is not None or (is_a(told, "study") and told not in dict(shipped())):
+        _only_for("the folder of a study", ("--outcome", "--firm", "--variant"), {
+            "--seed": seed, "--set": assignments or None, "--from-month": from_month,
+        })  # fmt: skip
+        if outcome is None:
+            raise typer.BadParameter("given no --outcome, expected one for the folder of a study")
+        from .experiments.stories import stories
+        from .experiments.typical import typical_runs
+
+        return stories(typical_runs(told, outcome, firm=firm, variant=variant))
+    _only_for("a scenario", ("--seed", "--firm", "--set", "--from-month"), {"--variant": variant})
+    if seed is None or firm is None:
+        missing = "--seed" if seed is None else "--firm"
+        raise typer.BadParameter(f"given no {missing}, expected one for a scenario")
+    chosen = loaded(told, assignments, from_month=from_month)
+    name = firm_name(chosen, firm)
+    from .analysis.explain import story
+
+    return story(chosen, seed, name)
+
+
+def _only_for(what: str, allowed: tuple[str, ...], others: dict[str, Any]) -> None:
+    """Refuse the options that are for something else."""
+    given = [name for name, value in others.items() if value is not None]
+    if given:
+        raise typer.BadParameter(f"given {given[0]}, expected only {', '.join(allowed)} for {what}")

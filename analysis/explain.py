@@ -125,7 +125,7 @@ def _chapters(tables: Tables, firm: str) -> list[Chapter]:
     cash, runway, arrears = (
         own[column].to_dict() for column in ("cash_usd", "runway_months", "arrears_usd")
     )
-    concerned = events[_concerns(events, firm)]
+    concerned = events[concerns(events, firm)]
     happened: dict[int, list[dict[str, Any]]] = {}
     for event in records(concerned):
         happened.setdefault(int(event["month"]), []).append(event)
@@ -218,7 +218,7 @@ def _sums(flows: pd.DataFrame, party: str) -> dict[int, Payments]:
     return sums
 
 
-def _concerns(events: pd.DataFrame, firm: str) -> pd.Series:
+def concerns(events: pd.DataFrame, firm: str) -> pd.Series:
     """Events of the firm, towards it, and rounds and programmes that it had a part in."""
     bid = events["kind"].str.startswith(("round_", "programme_")) & events["details"].str.contains(
         json.dumps(firm, ensure_ascii=True), regex=False

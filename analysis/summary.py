@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -136,13 +137,18 @@ def event_list(tables: Tables, count: int = 5) -> Table:
     table = Table.grid("Month", "Event", padding=(0, 2))
     table.title, table.title_style, table.title_justify = "Most important events", "bold", "left"
     for event in records(chosen):
-        kind = event["kind"].replace("_", " ")
-        words = event["text"] or f"{event['firm']}: {kind}, {usd(event['amount_usd'])}"
-        table.add_row(f" {event['date']}", words.rstrip(". "))
+        table.add_row(f" {event['date']}", event_words(event))
     if chosen.empty:
         table.add_row(" none", "")
     table.add_row()
     return table
+
+
+def event_words(event: Mapping[str, Any]) -> str:
+    """An event in a few words, without a full stop."""
+    kind = event["kind"].replace("_", " ")
+    words = event["text"] or f"{event['firm']}: {kind}, {usd(event['amount_usd'])}"
+    return str(words).rstrip(". ")
 
 
 def important_events(events: pd.DataFrame, count: int) -> pd.DataFrame:

@@ -32,6 +32,7 @@ __all__ = [
     "columns",
     "events_of",
     "failure_reason",
+    "is_a",
     "parse_details",
     "read_manifest",
     "read_run",
@@ -183,6 +184,15 @@ def read_manifest(directory: str | Path, kind: str) -> dict[str, Any]:
     if not isinstance(manifest, dict) or manifest.get("kind") != kind:
         raise OutputError(f"'{directory}' is not a {kind} folder")
     return manifest
+
+
+def is_a(directory: str | os.PathLike[str], kind: str) -> bool:
+    """Whether this is a folder of that kind."""
+    try:
+        read_manifest(Path(directory), kind)
+    except OutputError:
+        return False
+    return True
 
 
 def _refuse_foreign(target: Path, kind: str) -> None:

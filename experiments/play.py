@@ -15,7 +15,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from importlib.metadata import packages_distributions
@@ -32,7 +32,8 @@ from ..analysis.wording import FAILED, NOT_APPLICABLE, OK
 from ..model import ComputeMarket
 from ..scenario import Scenario, load_scenario
 from .plan import Job, Plan
-from .store import RUN_KEY, TABLES, TableName, schemas, write_part
+from .store import RUN_KEY, TABLES, TableName, schemas, variant_file, write_part
+from .study import Scalar
 
 PART_RUNS: Final = 50
 PART_SECONDS: Final = 10.0
@@ -261,17 +262,32 @@ def _key(plan: Plan, job: Job) -> dict[str, Any]:
     }
 
 
+def replay_command(
+    verb: str, file: Path, seed: int, assignments: Mapping[str, Scalar], month: int | None
+) -> list[str]:
+    """The words a user types to play a run of a study again.
+
+    Args:
+        verb: `run` or `explain`.
+        file: scenario of the run's variant, in the study's folder.
+        seed: of the run.
+        assignments: levels of its factors, by path.
+        month: from when these act; None: from the start.
+    """
+    words = ["computemarket", verb, str(file), "--seed", str(seed)]
+    for path, level in assignments.items():
+        words += ["--set", f"{path}={json.dumps(level)}"]
+    if month is not None and assignments:
+        words += ["--from-month", str(month)]
+    return words
+
+
 def _command(plan: Plan, folder: Path, job: Job) -> str | None:
     """What a user types to see a run fail again."""
     if plan.toy is not None:
         return None
-    words = ["computemarket", "run", str(folder / "scenarios" / f"{job.variant}.toml")]
-    words += ["--seed", str(job.seed)]
-    for path, level in plan.assignments(job).items():
-        words += ["--set", f"{path}={json.dumps(level)}"]
-    if plan.branch_month is not None and job.levels:
-        words += ["--from-month", str(plan.branch_month)]
-    return shlex.join(words)
+    file, levels = variant_file(folder, job.variant), plan.assignments(job)
+    return shlex.join(replay_command("run", file, job.seed, levels, plan.branch_month))
 
 
 def _one_row(row: dict[str, Any], schema: pa.Schema) -> pa.Table:

@@ -30,7 +30,7 @@ from ..analysis.study_report import (
     study_answers,
     study_figures,
 )
-from ..analysis.tables import OutputError, failure_reason, read_manifest, read_run, records
+from ..analysis.tables import OutputError, failure_reason, is_a, read_manifest, read_run, records
 from ..analysis.wording import listed
 from ..scenario import load_scenario
 from . import sensitivity
@@ -64,13 +64,13 @@ def report(folder: str | os.PathLike[str]) -> Path:
         OutputError: it is neither, cannot be read, or cannot be written.
     """
     path = Path(folder)
-    if _is_a(path, "study"):
+    if is_a(path, "study"):
         page = _study_page(StudyFolder(path))
-    elif _is_a(path, "run"):
+    elif is_a(path, "run"):
         page = run_page(
             read_run(path), load_scenario(path / "scenario.toml"), read_manifest(path, "run")
         )
-    elif _is_a(path, "tuning"):
+    elif is_a(path, "tuning"):
         raise OutputError(
             f"'{path}' is the folder of a tuning: summary.txt in it tells what was found, and "
             "the folders in 'unseen' are studies that have a report"
@@ -81,14 +81,6 @@ def report(folder: str | os.PathLike[str]) -> Path:
     with writing(path):
         write_file(target, html(page).encode("utf-8"))
     return target
-
-
-def _is_a(path: Path, kind: str) -> bool:
-    try:
-        read_manifest(path, kind)
-    except OutputError:
-        return False
-    return True
 
 
 def _study_page(folder: StudyFolder) -> Page:

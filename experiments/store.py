@@ -132,6 +132,11 @@ class StudyFolder:
         return f"<StudyFolder {self.path} runs={self.manifest['runs']}>"
 
 
+def variant_file(folder: Path, variant: str) -> Path:
+    """Where a study keeps the scenario of a variant."""
+    return folder / "scenarios" / f"{variant}.toml"
+
+
 def take_folder(directory: str | os.PathLike[str], plan: Plan) -> StudyFolder:
     """Make the folder of a study, or take up that of the same study.
 
@@ -231,7 +236,7 @@ def _lay_out(path: Path, plan: Plan) -> None:
     try:
         (draft / "scenarios").mkdir(parents=True)
         for variant, scenario in plan.scenarios.items():
-            write_file(draft / "scenarios" / f"{variant}.toml", to_toml(scenario).encode())
+            write_file(variant_file(draft, variant), to_toml(scenario).encode())
         if plan.study.design.file is not None:
             shutil.copyfile(plan.study.design.file, draft / POINTS)
         for name, schema in schemas(plan).items():
