@@ -17,8 +17,10 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from ..analysis.ensemble_summary import findings, run_table
+from ..analysis.figures.responses import response_curves
 from ..analysis.paired import amount, comparison_table
 from ..analysis.report import Answer, Page, PageTable, html, page_figures, page_table, page_tables
+from ..analysis.response_table import ends_told, response_tables
 from ..analysis.run_report import run_page
 from ..analysis.sensitivity_tables import heading
 from ..analysis.study_report import (
@@ -31,9 +33,10 @@ from ..analysis.study_report import (
     study_figures,
 )
 from ..analysis.tables import OutputError, failure_reason, is_a, read_manifest, read_run, records
-from ..analysis.wording import listed
+from ..analysis.wording import listed, outcome_words
 from ..scenario import load_scenario
 from . import sensitivity
+from .responses import responses
 from .store import StudyFolder, write_file, writing
 from .study import StudyError
 from .whatif import variants_compared
@@ -100,7 +103,7 @@ def _study_page(folder: StudyFolder) -> Page:
         answers=[*more.answers, *study_answers(frames, compared, manifest["runs"], start)],
         reading="" if study.factors else READING,
         failed=failed_table(runs),
-        figures=page_figures(study_figures(frames, compared, start) | more.figures, CAPTIONS),
+        figures=page_figures(more.figures | study_figures(frames, compared, start), CAPTIONS),
         tables=[*more.tables, *page_tables(tables)],
         method=METHOD,
         facts={
@@ -127,7 +130,17 @@ def _more(folder: StudyFolder) -> _More:
     if game.exists():
         lines = (folder.path / "summary.txt").read_text(encoding="utf-8").splitlines()
         return _More([Answer("Game", lines)], [], {}, [_payoffs(_csv(game))])
-    return _factors(folder) if folder.study.factors else _More([], [], {}, [])
+    if not folder.study.factors:
+        return _More([], [], {}, [])
+    levers = responses(folder)
+    return _factors(folder) if levers.empty else _levers(levers)
+
+
+def _levers(levers: pd.DataFrame) -> _More:
+    """How outcomes answer to each level of a lever."""
+    title = f"Answers to {outcome_words(levers['lever'].iloc[0])}"
+    answer = Answer(title, list(ends_told(levers)))
+    return _More([answer], list(response_tables(levers)), {title: response_curves(levers)}, [])
 
 
 def _factors(folder: StudyFolder) -> _More:

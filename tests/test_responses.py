@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from computemarket.analysis.figures.responses import response_curves
-from computemarket.analysis.response_table import response_tables
+from computemarket.analysis.response_table import ends_told, response_tables
 from computemarket.experiments.intervals import t_interval, wilson_interval
 from computemarket.experiments.responses import responses, save
 from computemarket.experiments.store import StudyFolder
@@ -108,3 +108,9 @@ def test_the_table_for_the_terminal_has_a_row_a_level() -> None:
             console.print(table)
     assert "capex by share, mean" in captured.get()
     assert "$2B (-$11B to $15B)" in captured.get()
+
+
+def test_both_ends_of_a_lever_are_told() -> None:
+    defaults, capex = ends_told(responses(one_lever()))
+    assert defaults.startswith("defaults: 0.50")
+    assert capex == "capex: $2B (-$11B to $15B) at 0.1 and $7B (-$18B to $32B) at 0.2."

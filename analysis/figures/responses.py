@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from textwrap import fill
 from typing import Final
 
 import pandas as pd
@@ -16,6 +17,7 @@ from .drawing import INK, PALETTE, headline, new_figure, nothing, style
 
 MOST_PANELS: Final = 9
 _COLUMNS: Final = 3
+_TITLE_WIDTH: Final = 30  # characters, of a third of the page
 _MARKERS: Final = "osD^vP"  # lines are told apart without their colours too
 
 
@@ -39,7 +41,7 @@ def response_curves(responses: pd.DataFrame, figure: Figure | None = None) -> Fi
         own = responses[responses["outcome"] == outcome]
         for place, line in enumerate(lines):
             _line(axes, own[own["line"] == line].sort_values("level"), place)
-        style(axes, outcome_words(outcome), "")
+        style(axes, fill(outcome_words(outcome), _TITLE_WIDTH), "")
         unit = own["unit"].iloc[0]
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _, u=unit: amount(value, u)))
         axes.set_ylabel("" if unit == "USD" else unit, fontsize=8, color=INK)
