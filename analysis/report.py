@@ -21,6 +21,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from .figures.drawing import Drawn, whole
 from .wording import SCALES
 
 MISSING: Final = ("", "-")
@@ -121,10 +122,11 @@ def _hash(text: str) -> str:
     return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode('ascii')}"
 
 
-def page_figures(figures: Mapping[str, Figure], captions: Mapping[str, str]) -> list[PageFigure]:
+def page_figures(figures: Mapping[str, Drawn], captions: Mapping[str, str]) -> list[PageFigure]:
     """Figures as SVG; letters are drawn as outlines, so that they fit on any machine."""
     found = []
-    for name, figure in figures.items():
+    for name, drawn in figures.items():
+        figure = whole(drawn)
         title = name[:1].upper() + name[1:].replace("_", " ")
         width, height = (round(_PIXELS_PER_INCH * side) for side in figure.get_size_inches())
         found.append(

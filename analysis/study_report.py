@@ -6,14 +6,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 import pandas as pd
-from matplotlib.figure import Figure
 
 from .ensemble import (
     Frames,
     cash_probabilities,
     failed_runs,
     frame_of,
-    months_played,
     outcome_quantiles,
     over_a_design,
     run_counts,
@@ -22,14 +20,11 @@ from .ensemble import (
     variants_of,
 )
 from .figures.differences import comparison_figure
-from .figures.runways import real_and_paper_survival
+from .figures.drawing import Drawn
 from .figures.study import ensemble_figures
-from .figures.survival import survival_curves
 from .paired import difference
 from .report import Answer, PageTable, page_table
-from .runways import NEEDED
 from .summary import more
-from .survival import survival
 from .tables import records
 from .wording import FAILED, NOT_APPLICABLE, OK, listed, outcome_words, percent, price
 
@@ -135,21 +130,12 @@ def failed_table(runs: pd.DataFrame) -> PageTable | None:
     return page_table(f"{len(failed):,} of {len(runs):,} runs", heads, rows, note, code=last)
 
 
-def study_figures(frames: Frames, compared: pd.DataFrame, start: str | None) -> dict[str, Figure]:
-    """Differences, the ensemble, survival, and what runway promised the takers of letters."""
-    figures = {"differences": comparison_figure(compared)} if len(compared) else {}
-    figures |= ensemble_figures(frames, start)
-    runs, firms = frame_of(frames, "runs"), frame_of(frames, "firm_outcomes")
-    if firms.empty or over_a_design(runs):
-        return figures
-    months, starts = months_played(frames), start_dates(frames, start)
-    figures["survival"] = survival_curves(survival(firms, months), starts=starts)
-    if firms["default_month"].notna().any():
-        by_role = survival(firms, months, by="role")
-        figures["survival_by_role"] = survival_curves(by_role, starts=starts)
-    if set(NEEDED) <= set(runs.columns) and runs["first_letter_month"].notna().any():
-        figures["runway_survival"] = real_and_paper_survival(runs)
-    return figures
+def study_figures(frames: Frames, compared: pd.DataFrame, start: str | None) -> dict[str, Drawn]:
+    """Differences, where variants are compared, and what the ensemble has tables for."""
+    figures: dict[str, Drawn] = {}
+    if len(compared):
+        figures["differences"] = comparison_figure(compared)
+    return figures | ensemble_figures(frames, start)
 
 
 def _runs(runs: pd.DataFrame, planned: int) -> Iterator[str]:

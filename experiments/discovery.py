@@ -16,11 +16,10 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from matplotlib.figure import Figure
 from rich.console import RenderableType
 from rich.text import Text
 
-from ..analysis.figures.drawing import write_png
+from ..analysis.figures.drawing import Drawn, write_png
 from ..analysis.figures.sensitivity import region
 from ..analysis.sensitivity_tables import heading, region_table
 from ..analysis.tables import records
@@ -72,10 +71,10 @@ class Discovered(NamedTuple):
         parts += [Text(f"{heading(row)}: {row['reason']}\n") for row in records(self.skipped)]
         return parts
 
-    def figures(self) -> dict[str, Figure]:
+    def figures(self) -> dict[str, Drawn]:
         """The boxes of a variant each, by the names of their files."""
         variants = self.boxes["variant"].unique()
-        drawn = {}
+        drawn: dict[str, Drawn] = {}
         for variant in variants:
             boxes, limits = (t[t["variant"] == variant] for t in (self.boxes, self.limits))
             drawn[f"region{f'_{variant}' if len(variants) > 1 else ''}"] = region(boxes, limits)

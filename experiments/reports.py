@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import pandas as pd
-from matplotlib.figure import Figure
 from rich.console import RenderableType
 from rich.text import Text
 
 from ..analysis.ensemble_summary import findings, run_table
+from ..analysis.figures.drawing import Drawn
 from ..analysis.figures.responses import response_curves
 from ..analysis.paired import amount, comparison_table
 from ..analysis.report import Answer, Page, PageTable, html, page_figures, page_table, page_tables
@@ -56,7 +56,7 @@ class _More(NamedTuple):
 
     answers: list[Answer]
     parts: list[RenderableType]
-    figures: dict[str, Figure]
+    figures: dict[str, Drawn]
     tables: list[PageTable]
 
 

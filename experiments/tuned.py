@@ -13,13 +13,12 @@ from typing import Any, Final
 
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
 from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from ..analysis import figures
-from ..analysis.figures.drawing import write_png
+from ..analysis.figures.drawing import Drawn, write_png
 from ..analysis.paired import amount, comparison_table, difference
 from ..analysis.summary import note, plain_table
 from ..analysis.tables import records
@@ -341,7 +340,7 @@ def _strategies(tuned: Tuned) -> dict[str, dict[str, Any]]:
     return found
 
 
-def _figures(tuned: Tuned) -> Iterator[tuple[str, Figure]]:
+def _figures(tuned: Tuned) -> Iterator[tuple[str, Drawn]]:
     tuning, table = tuned.tuning, trials_frame(tuned)
     first, default = tuning.objectives[0], _filled(tuned, tuned.default, BASE)
     unit = unit_of(tuned, first)

@@ -7,13 +7,12 @@ from typing import Final
 
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter
 
 from ..paired import amount
 from ..wording import outcome_words
-from .drawing import INK, PALETTE, headline, new_figure, nothing, style
+from .drawing import INK, PALETTE, Canvas, headline, key_outside, new_figure, nothing, style
 
 MOST_PANELS: Final = 9
 _COLUMNS: Final = 3
@@ -21,7 +20,7 @@ _TITLE_WIDTH: Final = 30  # characters, of a third of the page
 _MARKERS: Final = "osD^vP"  # lines are told apart without their colours too
 
 
-def response_curves(responses: pd.DataFrame, figure: Figure | None = None) -> Figure:
+def response_curves(responses: pd.DataFrame, figure: Canvas | None = None) -> Canvas:
     """The mean of each outcome by the level of a lever, with its interval.
 
     Args:
@@ -54,7 +53,7 @@ def response_curves(responses: pd.DataFrame, figure: Figure | None = None) -> Fi
     if len(lines) > 1:
         keys = [Line2D([], [], color=PALETTE[place], marker=_MARKERS[place], label=line)
                 for place, line in enumerate(lines)]  # fmt: skip
-        figure.legend(handles=keys, loc="outside lower center", ncols=3, fontsize=8, frameon=False)
+        key_outside(figure, keys)
     return figure
 
 
