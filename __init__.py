@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from .agents.strategies import register
     from .agents.strategies.parameters import parameter
     from .experiments.compare import compare
+    from .experiments.describe import describe
     from .experiments.runner import run_study
     from .experiments.store import StudyFolder
     from .experiments.study import Study, load_study
@@ -23,6 +24,7 @@ else:
         "Study": ".experiments.study",
         "StudyFolder": ".experiments.store",
         "compare": ".experiments.compare",
+        "describe": ".experiments.describe",
         "load_scenario": ".scenario",
         "load_study": ".experiments.study",
         "parameter": ".agents.strategies.parameters",
@@ -49,6 +51,7 @@ __all__ = [
     "StudyFolder",
     "__version__",
     "compare",
+    "describe",
     "load_scenario",
     "load_study",
     "parameter",

@@ -33,7 +33,8 @@ from ..analysis.tables import (
     read_manifest,
 )
 from ..analysis.wording import BASE, FAILED, OK
-from ..market.columns import MONTHS, Kind
+from ..market.column import Kind, schema_of
+from ..market.columns import MONTHS
 from ..market.recorder import ARROW
 from ..scenario import to_toml
 from .study import RUN_ENDING, RUN_IDENTITY, Study, Variant, load_study, study_toml
@@ -196,9 +197,10 @@ def schemas(plan: Plan) -> dict[TableName, pa.Schema]:
     names = [factor.column for factor in plan.study.factors]
     factors: dict[str, Kind] = dict(zip(names, plan.kinds, strict=True))
     outcomes: dict[str, Kind] = dict.fromkeys(plan.outcomes, "float")
-    key = {name: RUN_IDENTITY[name] for name in RUN_KEY}
+    identity, ending = dict(schema_of(RUN_IDENTITY)), dict(schema_of(RUN_ENDING))
+    key = {name: identity[name] for name in RUN_KEY}
     columns: dict[TableName, dict[str, Kind]] = {
-        "runs": {**RUN_IDENTITY, **factors, **RUN_ENDING, **outcomes},
+        "runs": {**identity, **factors, **ending, **outcomes},
         "firm_outcomes": {**key, **dict(FIRM_COLUMNS)},
         "months": {**key, **dict(MONTHS)},
     }
