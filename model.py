@@ -268,8 +268,10 @@ class ComputeMarket(mesa.Model):
         return self.frame("flows")
 
     def __repr__(self) -> str:
-        """Scenario, seed and month."""
-        return f"<ComputeMarket {self.rules.name} seed={self.entropy} month={self.month}>"
+        """Scenario, seed and how far it is."""
+        done = "" if self.running else ", done"
+        played = f"month={self.month} of {self.horizon}{done}"
+        return f"<ComputeMarket {self.rules.name} seed={self.entropy} {played}>"
 
 
 # Mesa 3.5's `batch_run` lays its own `rng` over a `seed` among the parameters of a study, unless

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import pandas as pd
 
@@ -15,6 +15,9 @@ from .compare import COMPARISON
 from .measures import check_names
 from .store import RUN_KEY
 from .study import RUN_ENDING, RUN_IDENTITY
+
+if TYPE_CHECKING:
+    from pandas.io.formats.style_render import CSSDict
 
 _IN_STUDIES: Final = ", ".join(RUN_KEY)
 _ROWS: Final[Mapping[str, tuple[str, str]]] = {  # where a table is found, and what a row is
@@ -39,7 +42,7 @@ class Description(pd.DataFrame):
 
     def _repr_html_(self) -> str:
         words = self.style.hide(axis="index").format(escape="html").set_uuid("words")
-        left = {"selector": "td, th", "props": "text-align: left"}
+        left: CSSDict = {"selector": "td, th", "props": "text-align: left"}
         return str(words.set_table_styles([left]).to_html())
 
 

@@ -37,6 +37,7 @@ from ..market.column import Kind, schema_of
 from ..market.columns import MONTHS
 from ..market.recorder import ARROW
 from ..scenario import to_toml
+from ..scenarios.short import counted, few
 from .study import RUN_ENDING, RUN_IDENTITY, Study, Variant, load_study, study_toml
 
 if TYPE_CHECKING:
@@ -129,8 +130,25 @@ class StudyFolder:
         )
 
     def __repr__(self) -> str:
-        """Folder and size."""
-        return f"<StudyFolder {self.path} runs={self.manifest['runs']}>"
+        """Folder, variants, and how far it is."""
+        variants, outcomes = self.manifest["variants"], len(self.manifest["outcomes"])
+        return "; ".join(
+            [
+                f"<StudyFolder {self.path}: {self._progress()}",
+                f"variants {few(variants)}",
+                f"{counted(outcomes, 'outcome')}>",
+            ]
+        )
+
+    def _progress(self) -> str:
+        """`40 of 40 runs, 2 failed`."""
+        asked = counted(self.manifest["runs"], "run")
+        try:
+            statuses = self.statuses()
+        except OutputError:  # it has been moved or deleted since
+            return f"{asked} asked for, which cannot be read"
+        failed = sum(status in FAILED for status in statuses.values())
+        return f"{len(statuses):,} of {asked}" + (f", {failed:,} failed" if failed else "")
 
 
 def take_folder(directory: str | os.PathLike[str], plan: Plan) -> StudyFolder:

@@ -22,6 +22,7 @@ from ..scenarios.events import Intervention
 from ..scenarios.fields import Month, Name, Positive, Section
 from ..scenarios.loading import read_plain, shipped_files
 from ..scenarios.messages import ScenarioError
+from ..scenarios.short import counted, few
 
 Scalar = float | int | bool | str
 Moment = Annotated[int, Field(ge=0)] | Month  # months into the run, or a date such as "2026-01"
@@ -235,6 +236,21 @@ class Study(Section):
                 levels = "values, low and high, or distribution"
                 raise ValueError(f"{what} needs {'no ' if not factor.open else ''}{levels}")
         return self
+
+    def __repr__(self) -> str:
+        """What is played: scenario, variants, factors and seeds."""
+        title = f", '{self.title}'" if self.title else ""
+        variants = few([BASE, *(variant.name for variant in self.variants)])
+        factors = few(factor.column for factor in self.factors)
+        return "; ".join(
+            [
+                f"<Study of {self.scenario}{title}: {variants}",
+                *([f"{self.design.kind} over {factors}"] if factors else []),
+                f"{counted(self.replications, 'seed')} from {self.first_seed}>",
+            ]
+        )
+
+    __str__ = __repr__
 
 
 def load_study(file: str | PathLike[str]) -> Study:
