@@ -71,7 +71,8 @@ class ComputeMarket(mesa.Model):
     Attributes:
         month: months played.
         running: False once the horizon is reached; a further `step` raises.
-        months, firms, prices, contracts, events, flows: result tables so far, as DataFrames.
+        months, firms, prices, contracts, events, flows: result tables so far, as DataFrames;
+            `frames` has all of them by name.
     """
 
     def __init__(
@@ -236,6 +237,11 @@ class ComputeMarket(mesa.Model):
         if key not in self._frames:
             self._frames[key] = self.table(table).to_pandas()
         return self._frames[key]
+
+    @property
+    def frames(self) -> dict[str, pd.DataFrame]:
+        """All result tables so far as DataFrames, by name: what figures are drawn from."""
+        return {name: self.frame(name) for name in TABLES}
 
     @property
     def months(self) -> pd.DataFrame:

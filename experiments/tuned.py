@@ -178,7 +178,7 @@ def save(tuned: Tuned) -> list[Path]:
         paths[-2].write_text(tomli_w.dumps(_strategies(tuned)), encoding="utf-8")
         paths[-1].write_text("\n".join(described(tuned)) + "\n", encoding="utf-8")
         (folder / "figures").mkdir(exist_ok=True)
-        for name, figure in _figures(tuned):
+        for name, figure in tuning_figures(tuned).items():
             paths.append(folder / "figures" / f"{name}.png")
             write_png(figure, paths[-1])
     return paths
@@ -339,6 +339,14 @@ def _strategies(tuned: Tuned) -> dict[str, dict[str, Any]]:
         decision, _, name = dimension.name.partition(".")
         found[decision][name] = values[dimension.name]
     return found
+
+
+def tuning_figures(tuned: Tuned) -> dict[str, Figure]:
+    """The figures of a tuning by name.
+
+    history, slice; importance after ten trials or more; pareto where there are several objectives.
+    """
+    return dict(_figures(tuned))
 
 
 def _figures(tuned: Tuned) -> Iterator[tuple[str, Figure]]:
