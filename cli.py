@@ -99,7 +99,7 @@ def run(
         from .analysis.tables import write_run
 
         def add_figures(folder: Path) -> None:
-            from .analysis.plots import save_figures
+            from .analysis.figures.run import save_figures
 
             save_figures(frames, folder / "figures")
 
@@ -129,8 +129,8 @@ def sweep(
     """Run a study: many seeds, variants, points of a design. The same command resumes."""
     folder = studied(study, out, from_month, running, quiet)
     from .analysis.ensemble import save_ensemble_tables
-    from .analysis.ensemble_plots import save_ensemble_figures
     from .analysis.ensemble_summary import ensemble_summary
+    from .analysis.figures.study import save_ensemble_figures
     from .analysis.paired import comparison_table
     from .experiments.store import writing
     from .experiments.whatif import save, variants_compared

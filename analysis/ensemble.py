@@ -26,7 +26,9 @@ STATUSES: Final = (OK, *FAILED, NOT_APPLICABLE)
 EVENTS: Final = ("out_of_cash", "default")
 PRICES: Final = {"spot": SPOT, "contract": CONTRACT, "list": LIST}
 LEVELS: Final = {"p5": 0.05, "p25": 0.25, "p50": 0.5, "p75": 0.75, "p95": 0.95}
+CASCADES: Final = ("defaults", "cascade_depth")  # outcomes that tell of contagion
 
+_MOST_COUNTED: Final = 7  # and more
 _IDENTITY: Final = ("variant", "firm", "role", "kind", "runs")
 _INTERVAL: Final = ("runs", "probability", "low", "high")
 
@@ -180,6 +182,30 @@ def outcome_quantiles(runs: pd.DataFrame) -> pd.DataFrame:
             row = {"variant": variant, "outcome": name, "unit": OUTCOMES[name].unit}
             rows.append(row | {"runs": len(values)} | quantiles)
     return pd.DataFrame(rows, columns=["variant", "outcome", "unit", "runs", *LEVELS])
+
+
+def cascade_shares(runs: pd.DataFrame) -> pd.DataFrame:
+    """How many runs of each variant have how many defaults, and cascades how deep.
+
+    Returns:
+        A row an outcome (`defaults`, `cascade_depth`), variant and value: outcome, variant, value
+        (the last stands for itself and more), runs, share of the variant's runs, low and high of
+        Wilson's 95 % interval.
+    """
+    rows = []
+    played = runs[runs["status"] == OK]
+    for outcome in (name for name in CASCADES if name in played):
+        most = min(_MOST_COUNTED, int(played[outcome].max())) if len(played) else 0
+        for variant in variants_of(played):
+            values = played.loc[played["variant"] == variant, outcome].clip(upper=most)
+            for value in range(most + 1):
+                hits, total = int((values == value).sum()), len(values)
+                bounds = binomtest(hits, total).proportion_ci(0.95, method="wilson")
+                named = {"outcome": outcome, "variant": variant, "value": value, "runs": hits}
+                share = {"share": hits / total, "low": bounds.low, "high": bounds.high}
+                rows.append(named | share)
+    columns = ["outcome", "variant", "value", "runs", "share", "low", "high"]
+    return pd.DataFrame(rows, columns=columns)
 
 
 def most_probable(table: pd.DataFrame, shares: Sequence[str]) -> list[str]:

@@ -1,30 +1,21 @@
-"""Variants against a base, for the eye: the table of a comparison on screen and as a figure.
+"""Variants against a base: the table of a comparison on screen, and amounts with their margins.
 
-Both take the table of `experiments.compare`: a row an outcome and variant.
+The comparison is the table of `experiments.compare`: a row an outcome and variant.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from math import ceil, isfinite, isnan, log10, nan
-from typing import Any, Final
+from typing import Any
 
 import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter, MaxNLocator
 from rich.console import Group
 from rich.table import Table
 
-from .drawing import GREY, HALO, INK, PALETTE, headline, new_figure, nothing, style
 from .summary import note, plain_table
 from .tables import records
 from .wording import SCALES, outcome_words
-
-COLUMNS: Final = 2
-_CLEAR: Final = (PALETTE[0], PALETTE[0], "interval without 0")
-_UNCLEAR: Final = (GREY, "white", "interval with 0, or none")
 
 
 def comparison_table(comparison: pd.DataFrame) -> Group:
@@ -36,35 +27,6 @@ def comparison_table(comparison: pd.DataFrame) -> Group:
         return Group("Nothing to compare")
     variants = comparison["variant"].unique()
     return Group(*(_table(comparison[comparison["variant"] == name]) for name in variants))
-
-
-def comparison_figure(comparison: pd.DataFrame, figure: Figure | None = None) -> Figure:
-    """Paired difference of each variant with its interval, a panel an outcome in its own unit."""
-    if comparison.empty:
-        return nothing(figure or new_figure(10, 2.5), "Nothing to compare")
-    outcomes = list(dict.fromkeys(comparison["outcome"]))
-    variants = list(dict.fromkeys(comparison["variant"]))
-    height = -(-len(outcomes) // COLUMNS) * (0.85 + 0.42 * len(variants))
-    figure = figure or new_figure(10, 0.9 + height)
-    columns = min(COLUMNS, len(outcomes))
-    grid = figure.add_gridspec(-(-len(outcomes) // columns), columns)
-    panels = []
-    for place, outcome in enumerate(outcomes):
-        axes = figure.add_subplot(grid[divmod(place, columns)])
-        rows = comparison[comparison["outcome"] == outcome].set_index("variant")
-        _differences(axes, rows.reindex(variants))
-        axes.tick_params(labelleft=place % columns == 0)
-        panels.append(axes)
-    level, base = comparison["level"].iloc[0], comparison["base"].iloc[0]
-    headline(
-        figure, panels, f"Difference from {base} on the same seeds, {100 * level:g} % intervals", ""
-    )
-    handles = [
-        Line2D([], [], marker="o", color=edge, markerfacecolor=face, label=text)
-        for edge, face, text in (_CLEAR, _UNCLEAR)
-    ]
-    figure.legend(handles=handles, loc="outside lower center", ncols=2, fontsize=8, frameon=False)
-    return figure
 
 
 def amount(value: float, unit: str, margin: float = nan) -> str:
@@ -119,41 +81,6 @@ def _table(rows: pd.DataFrame) -> Table:
     lost = [f"{first[s]} {s.replace('_', ' ')}" for s in ("failed", "not_applicable") if first[s]]
     table.caption = note(f"Runs left out: {', '.join(lost)}" if lost else "")
     return table
-
-
-def _differences(axes: Axes, rows: pd.DataFrame) -> None:
-    """One panel: a line a variant, top down."""
-    unit, direction = rows["unit"].dropna().iloc[0], rows["direction"].dropna().iloc[0]
-    axes.axvline(0, color=GREY, linewidth=0.9, zorder=1)
-    for place, row in enumerate(records(rows)):
-        value, margin = row["difference"], (row["upper"] - row["lower"]) / 2
-        edge, face, _ = _CLEAR if row["lower"] > 0 or row["upper"] < 0 else _UNCLEAR
-        if isfinite(margin):
-            axes.plot([row["lower"], row["upper"]], [place, place], color=edge, linewidth=2)
-        axes.plot(value, place, "o", color=edge, markerfacecolor=face, markersize=6)
-        axes.annotate(
-            difference(value, unit, margin) if isfinite(value) else "no pairs",
-            (value if isfinite(value) else 0.0, place),
-            xytext=(0, 6),
-            textcoords="offset points",
-            ha="center",
-            fontsize=8,
-            color=INK,
-            path_effects=HALO,
-        )
-    style(axes, outcome_words(rows["outcome"].dropna().iloc[0]), "")
-    axes.grid(axis="y", visible=False)
-    axes.grid(axis="x", color="#e6e6e6", linewidth=0.7)
-    shown = "Percentage points" if unit.startswith("share") else unit
-    known = direction if direction.endswith("better") else ""
-    axes.set_xlabel("; ".join(filter(None, (shown, known))), fontsize=8, color=INK)
-    axes.set_yticks(range(len(rows)), [str(name) for name in rows.index])
-    axes.set_ylim(len(rows) - 0.5, -0.75)
-    axes.margins(x=0.18)
-    axes.xaxis.set_major_locator(MaxNLocator(4))
-    axes.xaxis.set_major_formatter(
-        FuncFormatter(lambda value, _: difference(value, unit).removesuffix(" pp"))
-    )
 
 
 def _interval(row: Mapping[str, Any], margin: float) -> str:

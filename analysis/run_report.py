@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pandas as pd
 
+from .figures.run import FIGURES
+from .figures.runways import real_and_paper_runway
 from .firm_outcomes import firm_outcomes, switches
 from .outcomes import CONTRACT, SPOT
-from .plots import FIGURES
 from .report import Page, PageFigure, page_figures, page_tables
-from .runways import real_and_paper_runway, takers
+from .runways import takers
 from .summary import closing_summary
 from .tables import Tables, records
 from .wording import listed, price, usd

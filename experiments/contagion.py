@@ -15,9 +15,9 @@ import pandas as pd
 from rich.console import RenderableType
 from rich.text import Text
 
-from ..analysis.contagion_plots import firm_differences
-from ..analysis.drawing import write_png
 from ..analysis.ensemble import took_part
+from ..analysis.figures.contagion import firm_differences
+from ..analysis.figures.drawing import write_png
 from ..analysis.paired import comparison_table
 from ..analysis.wording import BASE, NOT_APPLICABLE
 from ..scenario import (

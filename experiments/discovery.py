@@ -19,9 +19,10 @@ import pandas as pd
 from rich.console import RenderableType
 from rich.text import Text
 
-from ..analysis.drawing import write_png
+from ..analysis.figures.drawing import write_png
+from ..analysis.figures.sensitivity import region
+from ..analysis.sensitivity_tables import heading, region_table
 from ..analysis.tables import records
-from ..analysis.tornado import heading, region, region_table
 from .measures import check_names, measures_of, numbers
 from .store import StudyFolder, writing
 from .study import Discovery, Study, StudyError

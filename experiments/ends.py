@@ -16,7 +16,7 @@ import numpy.typing as npt
 import pandas as pd
 from scipy.special import stdtrit
 
-from ..analysis.tornado import level_text
+from ..analysis.sensitivity_tables import level_text
 from .designs import group_size
 from .intervals import t_interval
 from .measures import Measure, numbers

@@ -21,13 +21,16 @@ from ..analysis.ensemble import (
     start_dates,
     switch_probabilities,
 )
-from ..analysis.ensemble_plots import ensemble_figures
 from ..analysis.ensemble_summary import ensemble_summary
-from ..analysis.paired import comparison_figure, comparison_table
+from ..analysis.figures.differences import comparison_figure
+from ..analysis.figures.runways import real_and_paper_survival
+from ..analysis.figures.study import ensemble_figures
+from ..analysis.figures.survival import survival_curves
+from ..analysis.paired import comparison_table
 from ..analysis.report import Page, html, page_figures, page_tables
 from ..analysis.run_report import run_page
-from ..analysis.runways import NEEDED, real_and_paper_survival
-from ..analysis.survival import survival, survival_curves
+from ..analysis.runways import NEEDED
+from ..analysis.survival import survival
 from ..analysis.tables import OutputError, read_manifest, read_run, records
 from ..analysis.wording import listed, percent
 from ..scenario import load_scenario

@@ -22,9 +22,10 @@ from matplotlib.figure import Figure
 from rich.console import RenderableType
 from rich.text import Text
 
-from ..analysis.drawing import write_png
+from ..analysis.figures.drawing import write_png
+from ..analysis.figures.sensitivity import index_bars, screening_bars, tornado
+from ..analysis.sensitivity_tables import effects_table, heading
 from ..analysis.tables import records
-from ..analysis.tornado import effects_table, heading, index_bars, screening_bars, tornado
 from ..analysis.wording import BASE
 from .designs import group_size, problem, unit_cube
 from .discovery import Discovered, discover

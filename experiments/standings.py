@@ -12,10 +12,10 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from ..analysis.drawing import write_png
+from ..analysis.figures.drawing import write_png
+from ..analysis.figures.tuning import payoff_map
 from ..analysis.paired import amount, difference
 from ..analysis.summary import note, plain_table
-from ..analysis.tuning_plots import payoff_map
 from ..analysis.wording import listed, outcome_words, percent
 from .intervals import Interval, t_interval
 from .store import writing

@@ -18,8 +18,8 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from ..analysis import tuning_plots
-from ..analysis.drawing import write_png
+from ..analysis import figures
+from ..analysis.figures.drawing import write_png
 from ..analysis.paired import amount, comparison_table, difference
 from ..analysis.summary import note, plain_table
 from ..analysis.tables import records
@@ -356,18 +356,18 @@ def _figures(tuned: Tuned) -> Iterator[tuple[str, Figure]]:
     table["score"] = table[first.outcome]
     lower = first.direction == "minimise"
     today = score(first, default[:, 0])
-    yield "history", tuning_plots.history(table, today, first.outcome, unit, lower)
+    yield "history", figures.tuning_history(table, today, first.outcome, unit, lower)
     if tuned.importance:
-        yield "importance", tuning_plots.importance(tuned.importance)
+        yield "importance", figures.tuning_importance(tuned.importance)
     defaults = {d.name: d.default for d in _by_importance(tuned)}
-    yield "slice", tuning_plots.slices(table, defaults, first.outcome, unit)
+    yield "slice", figures.tuning_slices(table, defaults, first.outcome, unit)
     if len(tuning.objectives) > 1:
         front = [trial.number for trial in pareto_front(tuning, tuned.trials)]
         at = [score(o, default[:, place]) for place, o in enumerate(tuning.objectives)]
         names, units = zip(
             *((o.outcome, unit_of(tuned, o)) for o in tuning.objectives), strict=True
         )
-        yield "pareto", tuning_plots.pareto(table, front, at, names, units)
+        yield "pareto", figures.tuning_pareto(table, front, at, names, units)
 
 
 def _by_importance(tuned: Tuned) -> list[Dimension]:

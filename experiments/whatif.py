@@ -173,8 +173,8 @@ def save(comparison: pd.DataFrame, folder: str | os.PathLike[str]) -> None:
     Raises:
         OutputError: the folder cannot be written.
     """
-    from ..analysis.drawing import write_png
-    from ..analysis.paired import comparison_figure
+    from ..analysis.figures.differences import comparison_figure
+    from ..analysis.figures.drawing import write_png
 
     target = Path(folder)
     with writing(target):

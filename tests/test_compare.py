@@ -13,9 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
-from computemarket.analysis.drawing import write_png
+from computemarket.analysis.figures import comparison_figure
+from computemarket.analysis.figures.drawing import write_png
 from computemarket.analysis.outcomes import OUTCOMES
-from computemarket.analysis.paired import amount, comparison_figure, comparison_table, difference
+from computemarket.analysis.paired import amount, comparison_table, difference
 from computemarket.experiments.compare import compare, replications_needed
 from computemarket.experiments.intervals import (
     PairedCounts,

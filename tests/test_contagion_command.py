@@ -9,8 +9,9 @@ import pandas as pd
 import pytest
 
 from computemarket import cli
-from computemarket.analysis.contagion_plots import cascade_shares, cascades, firm_differences
-from computemarket.analysis.drawing import write_png
+from computemarket.analysis.ensemble import cascade_shares
+from computemarket.analysis.figures import cascades, firm_differences
+from computemarket.analysis.figures.drawing import write_png
 from computemarket.experiments.contagion import MEASURES, Contagion, contagion
 from computemarket.experiments.plan import make_plan
 from computemarket.experiments.store import StudyFolder

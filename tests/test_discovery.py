@@ -16,8 +16,8 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
+from computemarket.analysis.figures import region
 from computemarket.analysis.tables import records
-from computemarket.analysis.tornado import region
 from computemarket.experiments.discovery import Discovered, discover
 from computemarket.experiments.runner import run_study
 from computemarket.experiments.store import StudyFolder

@@ -25,8 +25,8 @@ from computemarket.analysis.ensemble import (
     start_dates,
     switch_probabilities,
 )
-from computemarket.analysis.ensemble_plots import ensemble_figures, save_ensemble_figures
 from computemarket.analysis.ensemble_summary import ensemble_summary
+from computemarket.analysis.figures.study import ensemble_figures, save_ensemble_figures
 
 Frames = dict[str, pd.DataFrame]
 COLUMNS = 80

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from computemarket import ComputeMarket, load_scenario
+from computemarket.analysis.figures.run import FIGURES
 from computemarket.analysis.firm_outcomes import firm_table
 from computemarket.analysis.money import (
     largest_customer,
@@ -16,7 +17,6 @@ from computemarket.analysis.money import (
     round_trips,
 )
 from computemarket.analysis.outcomes import firm_outcomes, outcomes
-from computemarket.analysis.plots import FIGURES
 from computemarket.market.money_loops import FINANCE
 from computemarket.scenarios.overrides import branch, checked, override
 from computemarket.scenarios.schema import Chipmaker, Cloud, Investor, Lab, Scenario

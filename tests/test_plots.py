@@ -10,9 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.dates import ConciseDateFormatter, num2date
 from matplotlib.figure import Figure
 
-from computemarket.analysis.drawing import PALETTE, firm_colours, write_png
-from computemarket.analysis.panels import contracted_shares
-from computemarket.analysis.plots import FIGURES, save_figures
+from computemarket.analysis.figures.drawing import PALETTE, firm_colours, write_png
+from computemarket.analysis.figures.panels import contracted_shares
+from computemarket.analysis.figures.run import FIGURES, save_figures
 
 UNITS = ("USD", "GW", "H100e", "Share", "Standard deviations")
 

@@ -8,16 +8,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from computemarket.analysis.drawing import write_png
-from computemarket.analysis.outcomes import Played
-from computemarket.analysis.runways import (
-    NEEDED,
+from computemarket.analysis.figures import (
     real_and_paper_runway,
     real_and_paper_survival,
-    runway_survival,
-    runways,
-    takers,
+    write_png,
 )
+from computemarket.analysis.outcomes import Played
+from computemarket.analysis.runways import NEEDED, runway_survival, runways, takers
 from computemarket.scenarios.schema import Lab, Scenario
 
 SCENARIO = Scenario(labs=(Lab(name="Ada"), Lab(name="Bob")))

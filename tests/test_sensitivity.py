@@ -21,8 +21,9 @@ import pytest
 from rich.console import Console
 from scipy import stats
 
+from computemarket.analysis.figures import index_bars, screening_bars, tornado
+from computemarket.analysis.sensitivity_tables import level_text
 from computemarket.analysis.tables import records
-from computemarket.analysis.tornado import index_bars, level_text, screening_bars, tornado
 from computemarket.experiments.designs import unit_cube
 from computemarket.experiments.ends import Answers
 from computemarket.experiments.plan import make_plan

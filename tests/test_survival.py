@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from computemarket.analysis.drawing import write_png
-from computemarket.analysis.survival import survival, survival_curves
+from computemarket.analysis.figures import survival_curves
+from computemarket.analysis.figures.drawing import write_png
+from computemarket.analysis.survival import survival
 
 
 def outcomes(months: dict[str, list[int | None]], variant: str = "base") -> pd.DataFrame:

@@ -13,15 +13,17 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+from ..paired import amount
+from ..wording import outcome_words, percent
 from .drawing import INK, PALETTE, new_figure, style
-from .paired import amount
-from .wording import outcome_words, percent
 
 COLUMNS: Final = 3  # of panels
 _PRUNED: Final = "#c9c9c9"
 
 
-def history(trials: pd.DataFrame, default: float, outcome: str, unit: str, lower: bool) -> Figure:
+def tuning_history(
+    trials: pd.DataFrame, default: float, outcome: str, unit: str, lower: bool
+) -> Figure:
     """The score of each trial as it came, the best so far, and the scenario as it is.
 
     Args:
@@ -50,7 +52,7 @@ def history(trials: pd.DataFrame, default: float, outcome: str, unit: str, lower
     return figure
 
 
-def importance(shares: Mapping[str, float]) -> Figure:
+def tuning_importance(shares: Mapping[str, float]) -> Figure:
     """How much of being among the best trials is due to each parameter, largest on top."""
     figure = new_figure(6.5, 1.0 + 0.32 * len(shares))
     axes = figure.add_subplot()
@@ -68,7 +70,9 @@ def importance(shares: Mapping[str, float]) -> Figure:
     return figure
 
 
-def slices(trials: pd.DataFrame, defaults: Mapping[str, float], outcome: str, unit: str) -> Figure:
+def tuning_slices(
+    trials: pd.DataFrame, defaults: Mapping[str, float], outcome: str, unit: str
+) -> Figure:
     """The score over each parameter, a panel each; a dashed line is the parameter as it is.
 
     Args:
@@ -98,7 +102,7 @@ def slices(trials: pd.DataFrame, defaults: Mapping[str, float], outcome: str, un
     return figure
 
 
-def pareto(
+def tuning_pareto(
     trials: pd.DataFrame, front: Sequence[int], default: Sequence[float],
     outcomes: Sequence[str], units: Sequence[str],
 ) -> Figure:  # fmt: skip

@@ -11,44 +11,17 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter
-from scipy.stats import binomtest
 
+from ..ensemble import cascade_shares, variants_of
+from ..tables import records
 from .drawing import GREY, INK, PALETTE, headline, new_figure, nothing, style
-from .ensemble import variants_of
-from .tables import records
-from .wording import OK
 
-COUNTS: Final[Mapping[str, str]] = {
+_TITLES: Final[Mapping[str, str]] = {
     "defaults": "Firms that default",
     "cascade_depth": "Depth of the longest cascade",
 }
 _MOST_VARIANTS: Final = 5
-_MOST_BARS: Final = 8  # the last is open above
 _MOST_FIRMS: Final = 16
-
-
-def cascade_shares(runs: pd.DataFrame) -> pd.DataFrame:
-    """How many runs of each variant have how many defaults, and cascades how deep.
-
-    Returns:
-        A row an outcome (`defaults`, `cascade_depth`), variant and value: outcome, variant, value
-        (the last stands for itself and more), runs, share of the variant's runs, low and high of
-        Wilson's 95 % interval.
-    """
-    rows = []
-    played = runs[runs["status"] == OK]
-    for outcome in (name for name in COUNTS if name in played):
-        most = min(_MOST_BARS - 1, int(played[outcome].max())) if len(played) else 0
-        for variant in variants_of(played):
-            values = played.loc[played["variant"] == variant, outcome].clip(upper=most)
-            for value in range(most + 1):
-                hits, total = int((values == value).sum()), len(values)
-                bounds = binomtest(hits, total).proportion_ci(0.95, method="wilson")
-                named = {"outcome": outcome, "variant": variant, "value": value, "runs": hits}
-                share = {"share": hits / total, "low": bounds.low, "high": bounds.high}
-                rows.append(named | share)
-    columns = ["outcome", "variant", "value", "runs", "share", "low", "high"]
-    return pd.DataFrame(rows, columns=columns)
 
 
 def cascades(runs: pd.DataFrame) -> Figure:
@@ -67,7 +40,7 @@ def cascades(runs: pd.DataFrame) -> Figure:
         capped = bool((runs[outcome] > most).any())
         for place, variant in enumerate(variants):
             _bars(axes, own[own["variant"] == variant], place, len(variants))
-        style(axes, COUNTS[outcome], axes.get_ylabel())
+        style(axes, _TITLES[outcome], axes.get_ylabel())
         labels = [str(value) for value in range(most)] + [f"{most}+" if capped else str(most)]
         axes.set_xticks(range(most + 1), labels)
         axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))

@@ -10,6 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.colors import BoundaryNorm, ListedColormap
 from matplotlib.patches import Patch
 
+from ..tables import Tables, parse_details
+from ..wording import number
 from .drawing import (
     GREY,
     HALO,
@@ -23,8 +25,6 @@ from .drawing import (
     log_dollars,
     style,
 )
-from .tables import Tables, parse_details
-from .wording import number
 
 MOST_LINES: Final = 8  # of a panel; more cannot be told apart
 _SIGNED: Final = ("SIGNED", "ACTIVE", "AMENDED", "ENDED", "DEFAULTED")

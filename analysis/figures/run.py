@@ -12,6 +12,8 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import PercentFormatter
 
+from ..outcomes import switches
+from ..tables import Tables
 from .drawing import (
     GREY,
     INK,
@@ -29,8 +31,7 @@ from .drawing import (
     style,
     write_png,
 )
-from .money_figure import vendor_finance
-from .outcomes import switches
+from .money import vendor_finance
 from .panels import (
     cash_lines,
     contracted_shares,
@@ -46,7 +47,6 @@ from .panels import (
     supplier_colours,
     valuations,
 )
-from .tables import Tables
 
 BLUE, VERMILLION, GREEN, PINK, ORANGE = PALETTE[:5]
 MOST_SUPPLIERS: Final = 9

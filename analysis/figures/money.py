@@ -11,7 +11,9 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.ticker import PercentFormatter
 
-from ..market.money_loops import SELLERS
+from ...market.money_loops import SELLERS
+from ..money import largest_customer, organic_and_vendor_financed
+from ..tables import Tables
 from .drawing import (
     HALO,
     PALETTE,
@@ -25,9 +27,7 @@ from .drawing import (
     nothing,
     style,
 )
-from .money import largest_customer, organic_and_vendor_financed
 from .panels import largest
-from .tables import Tables
 
 ORGANIC: Final = "#a6cde6"
 VENDOR: Final = PALETTE[1]

@@ -14,7 +14,24 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import PercentFormatter
 
-from .contagion_plots import COUNTS, cascades
+from ..ensemble import (
+    CASCADES,
+    PRICES,
+    Frames,
+    cash_by_month,
+    cash_probabilities,
+    frame_of,
+    months_played,
+    most_probable,
+    over_a_design,
+    price_paths,
+    start_dates,
+    switch_probabilities,
+    variants_of,
+)
+from ..ensemble_summary import EXPOSED
+from ..summary import more
+from .contagion import cascades
 from .drawing import (
     GREY,
     INK,
@@ -31,22 +48,6 @@ from .drawing import (
     style,
     write_png,
 )
-from .ensemble import (
-    PRICES,
-    Frames,
-    cash_by_month,
-    cash_probabilities,
-    frame_of,
-    months_played,
-    most_probable,
-    over_a_design,
-    price_paths,
-    start_dates,
-    switch_probabilities,
-    variants_of,
-)
-from .ensemble_summary import EXPOSED
-from .summary import more
 
 MOST_VARIANTS: Final = 5  # more cannot be told apart
 MOST_FIRMS: Final = 12
@@ -160,7 +161,7 @@ def ensemble_figures(frames: Frames, start: str | None = None) -> dict[str, Figu
         figures["cash_risk"] = cash_risk(firms)
         figures["cash_over_time"] = cash_over_time(firms, months_played(frames), starts)
         figures["switching"] = switching(firms)
-    if not design and set(COUNTS) <= set(runs.columns):
+    if not design and set(CASCADES) <= set(runs.columns):
         figures["cascades"] = cascades(runs)
     return figures
 
