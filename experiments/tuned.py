@@ -346,28 +346,25 @@ def tuning_figures(tuned: Tuned) -> dict[str, Figure]:
 
     history, slice; importance after ten trials or more; pareto where there are several objectives.
     """
-    return dict(_figures(tuned))
-
-
-def _figures(tuned: Tuned) -> Iterator[tuple[str, Figure]]:
     tuning, table = tuned.tuning, trials_frame(tuned)
     first, default = tuning.objectives[0], _filled(tuned, tuned.default, BASE)
     unit = unit_of(tuned, first)
     table["score"] = table[first.outcome]
     lower = first.direction == "minimise"
     today = score(first, default[:, 0])
-    yield "history", figures.tuning_history(table, today, first.outcome, unit, lower)
+    drawn = {"history": figures.tuning_history(table, today, first.outcome, unit, lower)}
     if tuned.importance:
-        yield "importance", figures.tuning_importance(tuned.importance)
+        drawn["importance"] = figures.tuning_importance(tuned.importance)
     defaults = {d.name: d.default for d in _by_importance(tuned)}
-    yield "slice", figures.tuning_slices(table, defaults, first.outcome, unit)
+    drawn["slice"] = figures.tuning_slices(table, defaults, first.outcome, unit)
     if len(tuning.objectives) > 1:
         front = [trial.number for trial in pareto_front(tuning, tuned.trials)]
         at = [score(o, default[:, place]) for place, o in enumerate(tuning.objectives)]
         names, units = zip(
             *((o.outcome, unit_of(tuned, o)) for o in tuning.objectives), strict=True
         )
-        yield "pareto", figures.tuning_pareto(table, front, at, names, units)
+        drawn["pareto"] = figures.tuning_pareto(table, front, at, names, units)
+    return drawn
 
 
 def _by_importance(tuned: Tuned) -> list[Dimension]:

@@ -45,7 +45,11 @@ class Comparison(NamedTuple):
         """The table as the command prints it, and what could not be reached."""
         from ..analysis.paired import comparison_table
 
-        screen = Console(file=io.StringIO(), width=88)
+        # Plain text: in a notebook rich would show a page of its own.
+        screen = Console(
+            file=io.StringIO(), width=88, color_system=None, force_terminal=False,
+            force_jupyter=False,
+        )  # fmt: skip
         with screen.capture() as shown:
             screen.print(comparison_table(self.table), *self.shortfalls, sep="\n")
         return "\n".join(line.rstrip() for line in shown.get().splitlines()).rstrip()
