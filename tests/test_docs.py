@@ -25,7 +25,8 @@ DOCUMENTS = [
     *(f"docs/mechanisms/{page.name}" for page in sorted((ROOT / "docs/mechanisms").glob("*.md"))),
 ]  # fmt: skip
 FOLDERS = (
-    "agents", "analysis", "benchmarks", "docs", "experiments", "market", "scenarios", "tests"
+    "agents", "analysis", "benchmarks", "docs", "experiments", "market", "notebooks", "scenarios",
+    "tests",
 )  # fmt: skip
 PLACEHOLDERS = {"_LIKE_THIS", "_NAMES"}  # they stand for constants in general
 
