@@ -99,9 +99,9 @@ def run(
         from .analysis.tables import write_run
 
         def add_figures(folder: Path) -> None:
-            from .analysis.figures.run import save_figures
+            from .analysis.figures import save_figures
 
-            save_figures(frames, folder / "figures")
+            save_figures(frames, folder / "figures", chosen.title or chosen.name)
 
         # Figures are made inside the draft of the folder, which appears whole or not at all.
         figures = None if no_plots else add_figures
@@ -130,7 +130,7 @@ def sweep(
     folder = studied(study, out, from_month, running, quiet)
     from .analysis.ensemble import save_ensemble_tables
     from .analysis.ensemble_summary import ensemble_summary
-    from .analysis.figures.study import save_ensemble_figures
+    from .analysis.figures import save_ensemble_figures
     from .analysis.paired import comparison_table
     from .experiments.store import writing
     from .experiments.whatif import save, variants_compared
@@ -144,7 +144,12 @@ def sweep(
         save_ensemble_tables(frames, out / "tables")
         if len(compared):
             save(compared, out)
-        drawn = [] if no_plots else save_ensemble_figures(frames, out / "figures", start)
+        title = folder.study.title or folder.manifest["scenario"]
+        drawn = (
+            []
+            if no_plots
+            else save_ensemble_figures(frames, out / "figures", start, title, compared)
+        )
     if not quiet:
         typer.echo(f"{'Runs, tables and figures' if drawn else 'Runs and tables'} in {out}")
     leave_if_failed(folder)

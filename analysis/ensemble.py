@@ -154,15 +154,34 @@ def price_paths(months: pd.DataFrame) -> pd.DataFrame:
         that have the price, and its quantiles `p5` to `p95`. Each month stands for itself: no run
         need follow any of these paths.
     """
+    order = {name: place for place, name in enumerate(variants_of(months))}
+    parts = [quantile_paths(months, col).assign(price=price) for price, col in PRICES.items()]
+    table = pd.concat(parts, ignore_index=True)
+    table = table.sort_values("variant", key=lambda names: names.map(order), kind="stable")
+    return table[["variant", "price", "month", "date", "runs", *LEVELS]].reset_index(drop=True)
+
+
+def quantile_paths(months: pd.DataFrame, column: str) -> pd.DataFrame:
+    """Quantiles over the runs of one column of the months that a study kept.
+
+    Returns:
+        A row a variant and month: variant, month, date, runs that have a value, `p5` to `p95`.
+    """
     parts = []
     for variant in variants_of(months):
-        by_month = months[months["variant"] == variant].groupby(["month", "date"])
-        for price, column in PRICES.items():
-            table = by_month[column].quantile(np.array(list(LEVELS.values()))).unstack()
-            table.columns = pd.Index(list(LEVELS))
-            table.insert(0, "runs", by_month[column].count())
-            parts.append(table.reset_index().assign(variant=variant, price=price))
-    columns = ["variant", "price", "month", "date", "runs", *LEVELS]
+        own = months[months["variant"] == variant]
+        dates = own.drop_duplicates("month").sort_values("month")[["month", "date"]]
+        _, run = np.unique(own["run_id"].to_numpy(), return_inverse=True)
+        place = np.searchsorted(dates["month"].to_numpy(), own["month"].to_numpy())
+        values = np.full((len(dates), run.max() + 1), np.nan)
+        values[place, run] = own[column].to_numpy(dtype=float, na_value=np.nan)
+        known = np.isfinite(values)
+        some = known.any(axis=1)
+        quantiles = np.full((len(LEVELS), len(dates)), np.nan)
+        quantiles[:, some] = np.nanquantile(values[some], list(LEVELS.values()), axis=1)
+        table = dates.assign(variant=variant, runs=known.sum(axis=1))
+        parts.append(table.assign(**dict(zip(LEVELS, quantiles, strict=True))))
+    columns = ["variant", "month", "date", "runs", *LEVELS]
     return pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns)
 
 

@@ -20,6 +20,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from .figures.drawing import Drawn, whole
+
 _SCALES: Final = {"T": 1e12, "B": 1e9, "M": 1e6, "k": 1e3, "": 1.0}
 _PIXELS_PER_INCH: Final = 96  # of CSS
 _NUMBER: Final = re.compile(r"^[<>+]?(-?)\$?(\d[\d,]*\.?\d*)([TBMk]?)(?=$|[\s%(])")
@@ -83,7 +85,7 @@ def html(page: Page) -> str:
     return environment.from_string(template.read_text(encoding="utf-8")).render(page=page)
 
 
-def page_figures(figures: Mapping[str, Figure], captions: Mapping[str, str]) -> list[PageFigure]:
+def page_figures(figures: Mapping[str, Drawn], captions: Mapping[str, str]) -> list[PageFigure]:
     """Figures as SVG; letters are drawn as outlines, so that they fit on any machine."""
     return [
         PageFigure(
@@ -91,7 +93,7 @@ def page_figures(figures: Mapping[str, Figure], captions: Mapping[str, str]) -> 
             captions.get(name, name.replace("_", " ").capitalize()),
             round(_PIXELS_PER_INCH * figure.get_figwidth()),
         )
-        for name, figure in figures.items()
+        for name, figure in ((name, whole(drawn)) for name, drawn in figures.items())
     ]
 
 

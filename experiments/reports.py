@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import pandas as pd
-from matplotlib.figure import Figure
 
 from ..analysis.ensemble import (
     Frames,
@@ -23,6 +22,7 @@ from ..analysis.ensemble import (
 )
 from ..analysis.ensemble_summary import ensemble_summary
 from ..analysis.figures.differences import comparison_figure
+from ..analysis.figures.drawing import Drawn
 from ..analysis.figures.runways import real_and_paper_survival
 from ..analysis.figures.study import ensemble_figures
 from ..analysis.figures.survival import survival_curves
@@ -121,7 +121,7 @@ def _study_page(folder: StudyFolder) -> Page:
     )
 
 
-def _figures(frames: Frames, start: str) -> dict[str, Figure]:
+def _figures(frames: Frames, start: str) -> dict[str, Drawn]:
     """Those of the ensemble, survival, and what runway promised the takers of letters."""
     figures = ensemble_figures(frames, start)
     runs, firms = frame_of(frames, "runs"), frame_of(frames, "firm_outcomes")

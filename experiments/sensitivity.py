@@ -18,11 +18,10 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from matplotlib.figure import Figure
 from rich.console import RenderableType
 from rich.text import Text
 
-from ..analysis.figures.drawing import write_png
+from ..analysis.figures.drawing import Drawn, write_png
 from ..analysis.figures.sensitivity import index_bars, screening_bars, tornado
 from ..analysis.sensitivity_tables import effects_table, heading
 from ..analysis.tables import records
@@ -307,7 +306,7 @@ def _counts(what: str, whole: npt.NDArray[np.bool_]) -> dict[str, int]:
     return {what: int(whole.sum()), "dropped": int((~whole).sum())}
 
 
-def _figures(found: Sensitivity, variant: str, outcome: str) -> dict[str, Figure]:
+def _figures(found: Sensitivity, variant: str, outcome: str) -> dict[str, Drawn]:
     """The figures of an outcome by kind; what Morris screening shows takes the tornado's place."""
     draws = {"screening": screening_bars, "indices": index_bars, "ends": tornado}
     rows = {kind: _rows(getattr(found, kind), variant, outcome) for kind in draws}

@@ -19,7 +19,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ..analysis import figures
-from ..analysis.figures.drawing import write_png
+from ..analysis.figures.drawing import Drawn, whole, write_png
 from ..analysis.paired import amount, comparison_table, difference
 from ..analysis.summary import note, plain_table
 from ..analysis.tables import records
@@ -352,7 +352,8 @@ def tuning_figures(tuned: Tuned) -> dict[str, Figure]:
     table["score"] = table[first.outcome]
     lower = first.direction == "minimise"
     today = score(first, default[:, 0])
-    drawn = {"history": figures.tuning_history(table, today, first.outcome, unit, lower)}
+    drawn: dict[str, Drawn] = {}
+    drawn["history"] = figures.tuning_history(table, today, first.outcome, unit, lower)
     if tuned.importance:
         drawn["importance"] = figures.tuning_importance(tuned.importance)
     defaults = {d.name: d.default for d in _by_importance(tuned)}
@@ -364,7 +365,7 @@ def tuning_figures(tuned: Tuned) -> dict[str, Figure]:
             *((o.outcome, unit_of(tuned, o)) for o in tuning.objectives), strict=True
         )
         drawn["pareto"] = figures.tuning_pareto(table, front, at, names, units)
-    return drawn
+    return {name: whole(part) for name, part in drawn.items()}
 
 
 def _by_importance(tuned: Tuned) -> list[Dimension]:

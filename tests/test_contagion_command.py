@@ -248,5 +248,5 @@ def test_figures_are_drawn(tmp_path: Path, found: Contagion) -> None:
     write_png(figure, tmp_path / "cascades.png")
     row = {"outcome": "Bay", "difference": 0.3, "lower": 0.1, "upper": 0.5, "pairs": 9}
     drawn = firm_differences(pd.DataFrame([row]), "Ada", "2024-07")
-    assert [text.get_text() for text in drawn.axes[0].get_yticklabels()] == ["Bay"]
+    assert [text.get_text() for text in drawn.get_yticklabels()] == ["Bay"]
     write_png(firm_differences(found.firms.head(0), "Ada", "2024-07"), tmp_path / "none.png")

@@ -26,7 +26,7 @@ from computemarket.analysis.ensemble import (
     switch_probabilities,
 )
 from computemarket.analysis.ensemble_summary import ensemble_summary
-from computemarket.analysis.figures.study import ensemble_figures, save_ensemble_figures
+from computemarket.analysis.figures import ensemble_figures, save_ensemble_figures
 
 Frames = dict[str, pd.DataFrame]
 COLUMNS = 80
@@ -410,7 +410,7 @@ def test_files_are_small_and_drawn_without_warnings(tmp_path, two):
         warnings.simplefilter("error")
         paths = save_ensemble_figures(two, tmp_path / "new")
     assert [path.stem for path in paths] == [
-        "price_fans", "cash_risk", "cash_over_time", "switching"
+        "overview", "price_fans", "cash_risk", "cash_over_time", "switching"
     ]  # fmt: skip
     for path in paths:
         assert path.read_bytes().startswith(b"\x89PNG")

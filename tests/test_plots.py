@@ -10,16 +10,17 @@ from matplotlib.axes import Axes
 from matplotlib.dates import ConciseDateFormatter, num2date
 from matplotlib.figure import Figure
 
-from computemarket.analysis.figures.drawing import PALETTE, firm_colours, write_png
-from computemarket.analysis.figures.panels import contracted_shares
-from computemarket.analysis.figures.run import FIGURES, save_figures
+from computemarket.analysis.figures import firm_colours, save_figures, write_png
+from computemarket.analysis.figures.drawing import PALETTE, whole
+from computemarket.analysis.figures.run import FIGURES
+from computemarket.analysis.supply import contracted_shares
 
 UNITS = ("USD", "GW", "H100e", "Share", "Standard deviations")
 
 
 @pytest.fixture(scope="module")
 def figures(run_tables) -> dict[str, Figure]:
-    return {name: draw(run_tables) for name, draw in FIGURES.items()}
+    return {name: whole(draw(run_tables)) for name, draw in FIGURES.items()}
 
 
 def panel(figure: Figure, title: str) -> Axes:
@@ -174,7 +175,7 @@ def test_files_are_small_and_fast(tmp_path, run_tables):
     before = time.process_time()
     paths = save_figures(run_tables, tmp_path)
     assert time.process_time() - before < 8  # about 2.4 s on the reference machine
-    assert [path.stem for path in paths] == list(FIGURES)
+    assert [path.stem for path in paths] == ["overview", *FIGURES]
     for path in paths:
         assert path.read_bytes().startswith(b"\x89PNG")
         assert path.stat().st_size < 200_000
@@ -190,8 +191,8 @@ def test_hardly_any_data(build, tmp_path):
     months = 1
     firm = {"firm": "Ada", "role": "lab", "kind": "independent", "runway_months": 999.0}
     tables = build(months=months, firms=[firm | {"month": m} for m in range(months)])
-    assert len(save_figures(tables, tmp_path)) == len(FIGURES)
-    assert len(save_figures(build(months=months), tmp_path)) == len(FIGURES)
+    assert len(save_figures(tables, tmp_path)) == 1 + len(FIGURES)
+    assert len(save_figures(build(months=months), tmp_path)) == 1 + len(FIGURES)
 
 
 def test_many_firms_are_cut_to_those_that_tell_most(build):

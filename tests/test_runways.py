@@ -88,10 +88,10 @@ def test_lives_watched_for_different_times() -> None:
 
 
 def test_figures_are_drawn(tables: dict[str, pd.DataFrame], tmp_path: Path) -> None:
-    figure = real_and_paper_runway(tables, "Ada")
-    words = [text.get_text() for text in figure.legends[0].get_texts()]
+    axes = real_and_paper_runway(tables, "Ada")
+    words = [text.get_text() for text in axes.get_legend().get_texts()]
     assert words == ["runway", "if letters were cash", "signed", "lapsed"]
-    write_png(figure, tmp_path / "run.png")
+    write_png(axes, tmp_path / "run.png")
     write_png(real_and_paper_survival(runs()), tmp_path / "study.png")
     none = real_and_paper_survival(runs().iloc[4:])
     assert "No letter" in none.texts[0].get_text()

@@ -3,25 +3,39 @@
 from __future__ import annotations
 
 from math import isfinite
+from textwrap import fill
 from typing import Final
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from ..paired import difference
 from ..tables import records
 from ..wording import outcome_words
-from .drawing import GREY, HALO, INK, PALETTE, headline, new_figure, nothing, style
+from .drawing import (
+    GREY,
+    HALO,
+    INK,
+    PALETTE,
+    Canvas,
+    headline,
+    key_outside,
+    new_figure,
+    nothing,
+    style,
+)
+from .fans import MOST_VARIANTS
 
 COLUMNS: Final = 2
+_MOST_OUTCOMES: Final = 7
 _CLEAR: Final = (PALETTE[0], PALETTE[0], "interval without 0")
 _UNCLEAR: Final = (GREY, "white", "interval with 0, or none")
 
 
-def comparison_figure(comparison: pd.DataFrame, figure: Figure | None = None) -> Figure:
+def comparison_figure(comparison: pd.DataFrame, figure: Canvas | None = None) -> Canvas:
     """Paired difference of each variant with its interval, a panel an outcome in its own unit."""
     if comparison.empty:
         return nothing(figure or new_figure(10, 2.5), "Nothing to compare")
@@ -46,8 +60,33 @@ def comparison_figure(comparison: pd.DataFrame, figure: Figure | None = None) ->
         Line2D([], [], marker="o", color=edge, markerfacecolor=face, label=text)
         for edge, face, text in (_CLEAR, _UNCLEAR)
     ]
-    figure.legend(handles=handles, loc="outside lower center", ncols=2, fontsize=8, frameon=False)
+    key_outside(figure, handles, 2)
     return figure
+
+
+def relative_differences(axes: Axes, comparison: pd.DataFrame) -> None:
+    """Paired differences of several outcomes in one panel, in per cent of the base's mean."""
+    table = comparison[comparison["base_mean"].abs() > 0]
+    outcomes = list(dict.fromkeys(table["outcome"]))[:_MOST_OUTCOMES]
+    variants = list(dict.fromkeys(comparison["variant"]))[:MOST_VARIANTS]
+    for place, variant in enumerate(variants):
+        own = table[table["variant"] == variant].set_index("outcome").reindex(outcomes)
+        at = np.arange(len(outcomes)) + (place - (len(variants) - 1) / 2) * 0.7 / len(variants)
+        of = own["base_mean"].abs()
+        colour = PALETTE[place + 1]  # the first stands for the base
+        axes.hlines(at, own["lower"] / of, own["upper"] / of, color=colour, linewidth=1.6)
+        axes.plot(own["difference"] / of, at, "o", color=colour, markersize=5)
+    axes.axvline(0, color=GREY, linewidth=0.9, zorder=1)
+    style(axes, f"Differences from {comparison['base'].iloc[0]}, paired", "")
+    axes.grid(axis="y", visible=False)
+    axes.grid(axis="x", color="#e6e6e6", linewidth=0.7)
+    axes.set_yticks(range(len(outcomes)), [fill(outcome_words(name), 24) for name in outcomes])
+    axes.set_ylim(len(outcomes) - 0.5, -0.5)
+    axes.tick_params(axis="y", length=0)
+    axes.xaxis.set_major_locator(MaxNLocator(5))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{100 * share:+.0f} %"))
+    level = 100 * comparison["level"].iloc[0]
+    axes.set_xlabel(f"Per cent of the base's mean, {level:g} % intervals", fontsize=9, color=INK)
 
 
 def _differences(axes: Axes, rows: pd.DataFrame) -> None:

@@ -8,12 +8,17 @@ from typing import Final, NamedTuple
 
 import numpy as np
 import pandas as pd
+from matplotlib import colormaps
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, SubFigure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 from matplotlib.patheffects import Normal, Stroke
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from matplotlib.transforms import ScaledTranslation
 from PIL import Image
 
 DPI: Final = 150
@@ -37,6 +42,10 @@ PALETTE: Final = (
 )
 
 
+Canvas = Figure | SubFigure  # what figures of several panels are drawn on
+Drawn = Axes | Canvas
+Key = Patch | Line2D  # a line of a legend
+
 HALO: Final = (Stroke(linewidth=2.2, foreground="white"), Normal())  # keeps names off the lines
 
 
@@ -53,6 +62,19 @@ def new_figure(width: float, height: float) -> Figure:
     """A figure of its own canvas, in inches: no pyplot state, nothing to close."""
     figure = Figure(figsize=(width, height), dpi=DPI, layout="constrained")
     FigureCanvasAgg(figure)
+    return figure
+
+
+def new_axes(width: float, height: float) -> Axes:
+    """The one panel of a figure of its own, in inches."""
+    return new_figure(width, height).add_subplot()
+
+
+def whole(drawn: Drawn) -> Figure:
+    """The figure that something drawn is on."""
+    figure = drawn.get_figure(root=True)
+    if not isinstance(figure, Figure):
+        raise ValueError("given something that is on no figure, expected an Axes or a Figure")
     return figure
 
 
@@ -127,7 +149,7 @@ def line_end(dates: np.ndarray, series: pd.Series, text: str, colour: str) -> li
 
 
 def small_multiples(
-    figure: Figure, count: int, columns: int, same_scale: bool = True
+    figure: Canvas, count: int, columns: int, same_scale: bool = True
 ) -> list[Axes]:
     """`count` panels of the same dates, and scale if wanted; dates below each column's lowest."""
     columns = min(count, columns)
@@ -143,7 +165,7 @@ def small_multiples(
     return panels
 
 
-def headline(figure: Figure, panels: Sequence[Axes], title: str, label: str) -> None:
+def headline(figure: Canvas, panels: Sequence[Axes], title: str, label: str) -> None:
     """A title over small multiples, and the unit beside each panel of the first column."""
     figure.suptitle(title, x=0.01, ha="left", fontsize=11, fontweight="bold", color=INK)
     for axes in panels:
@@ -151,24 +173,83 @@ def headline(figure: Figure, panels: Sequence[Axes], title: str, label: str) -> 
             axes.set_ylabel(label, fontsize=9, color=INK)
 
 
-def write_png(figure: Figure, path: Path) -> None:
+def cells(
+    axes: Axes, values: np.ndarray, texts: Sequence[Sequence[str]],
+    rows: Sequence[str], columns: Sequence[str], colours: str = "cividis",
+) -> None:  # fmt: skip
+    """A heat map with a text in each cell, rows top down; a cell without a value stays grey."""
+    known = values[np.isfinite(values)]
+    low, high = (float(known.min()), float(known.max())) if known.size else (0.0, 1.0)
+    high = high if high > low else low + 1.0
+    colour_map = colormaps[colours].with_extremes(bad="#e6e6e6")
+    axes.imshow(np.ma.masked_invalid(values), cmap=colour_map, aspect="auto", vmin=low, vmax=high)
+    for row, column in np.ndindex(values.shape):
+        value = float(values[row, column])
+        shade = colour_map((value - low) / (high - low)) if np.isfinite(value) else (0.9,) * 3
+        light = np.dot(shade[:3], (0.299, 0.587, 0.114)) > 0.5
+        axes.text(
+            column, row, texts[row][column], ha="center", va="center", fontsize=8,
+            color="black" if light else "white",
+        )  # fmt: skip
+    axes.set_xticks(range(len(columns)), list(columns))
+    axes.set_yticks(range(len(rows)), list(rows))
+    axes.tick_params(length=0)
+    axes.grid(visible=False)
+
+
+def key_below(axes: Axes, keys: Sequence[Artist], columns: int = 4) -> None:
+    """A legend under a panel, clear of the numbers and the name of its x axis."""
+    if not keys:
+        return
+    drop = 34 if axes.get_xlabel() else 20  # points
+    scale = whole(axes).dpi_scale_trans
+    axes.legend(
+        handles=list(keys), loc="upper center", bbox_to_anchor=(0.5, 0.0),
+        bbox_transform=axes.transAxes + ScaledTranslation(0, -drop / 72, scale),
+        ncols=columns, fontsize=8, frameon=False, borderaxespad=0.0,
+        handlelength=1.5, columnspacing=1.4,
+    )  # fmt: skip
+
+
+def key_outside(figure: Canvas, keys: Sequence[Artist], columns: int = 0) -> None:
+    """A legend under all panels of a figure, in as many columns as its width takes."""
+    if keys:
+        columns = columns or max(1, int(figure.bbox.width / figure.dpi / 2))
+        figure.legend(
+            handles=list(keys), loc="outside lower center", ncols=columns, fontsize=8,
+            frameon=False,
+        )  # fmt: skip
+
+
+def write_png(drawn: Drawn, path: str | Path) -> None:
     """Write a figure with a palette of 128 colours, a third of the size of true colour."""
-    canvas = FigureCanvasAgg(figure)
+    canvas = FigureCanvasAgg(whole(drawn))
     canvas.draw()
     image = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
     flat = image.quantize(colors=128, dither=Image.Dither.NONE)
     flat.save(path, format="PNG", optimize=True, dpi=(DPI, DPI))
 
 
-def nothing(figure: Figure, text: str) -> Figure:
+def nothing(figure: Canvas, text: str) -> Canvas:
     """A figure that says why it is empty."""
     figure.text(0.5, 0.5, text, ha="center", va="center", fontsize=11, color=GREY)
     return figure
 
 
-def label_all(figure: Figure, panels: Sequence[tuple[Axes, Sequence[EndLabel]]]) -> None:
+def empty(axes: Axes, text: str) -> Axes:
+    """A panel that says why it is empty."""
+    axes.set_axis_off()
+    axes.text(
+        0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", fontsize=11, color=GREY
+    )
+    return axes
+
+
+def label_all(panels: Sequence[tuple[Axes, Sequence[EndLabel]]]) -> None:
     """Write the end labels of some panels, once the layout has settled where the panels are."""
-    figure.draw_without_rendering()
+    figure = whole(panels[0][0]) if panels else None
+    if figure is not None and (engine := figure.get_layout_engine()) is not None:
+        engine.execute(figure)
     for axes, labels in panels:
         label_ends(axes, labels)
 
@@ -180,9 +261,7 @@ def label_ends(axes: Axes, labels: Sequence[EndLabel], size: float = 8.0) -> Non
     """
     if not labels:
         return
-    figure = axes.figure
-    height = axes.get_position().height * figure.get_figheight() * 72  # type: ignore[union-attr]
-    gap = 1.25 * size / height  # of the axes' height
+    gap = 1.25 * size / (axes.bbox.height * 72 / whole(axes).dpi)  # of the axes' height
     to_axes = axes.transData + axes.transAxes.inverted()
     numbers = axes.xaxis.convert_units([label.date for label in labels])
     points = to_axes.transform(np.column_stack([numbers, [label.value for label in labels]]))

@@ -7,20 +7,22 @@ from typing import Final
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.ticker import PercentFormatter
 
 from ...market.money_loops import SELLERS
 from ..money import largest_customer, organic_and_vendor_financed
 from ..tables import Tables
+from .asked import check
 from .drawing import (
     HALO,
     PALETTE,
+    Canvas,
     EndLabel,
     date_axis,
     dates_of,
     firm_colours,
+    key_outside,
     label_all,
     line_end,
     new_figure,
@@ -33,8 +35,9 @@ ORGANIC: Final = "#a6cde6"
 VENDOR: Final = PALETTE[1]
 
 
-def vendor_finance(tables: Tables, figure: Figure | None = None) -> Figure:
+def vendor_finance(tables: Tables, figure: Canvas | None = None) -> Canvas:
     """Revenue of chipmakers and clouds by whose money it is; share of each one's main customer."""
+    check(tables, "months", "firms", "flows")
     figure = figure or new_figure(10, 7)
     split, customers = organic_and_vendor_financed(tables), largest_customer(tables)
     roles = [role for role in SELLERS if role in set(customers["role"])]
@@ -56,11 +59,10 @@ def vendor_finance(tables: Tables, figure: Figure | None = None) -> Figure:
         for axes in (above, below):
             date_axis(axes, dates)
     keys = [Patch(color=ORGANIC, label="organic"), Patch(color=VENDOR, label="vendor-financed")]
-    figure.legend(
-        handles=[*keys, Patch(color="none", label="per cent: vendor-financed, of twelve months")],
-        loc="outside lower center", ncols=3, fontsize=8, frameon=False,
-    )  # fmt: skip
-    label_all(figure, to_label)
+    key_outside(
+        figure, [*keys, Patch(color="none", label="per cent: vendor-financed, of twelve months")], 3
+    )
+    label_all(to_label)
     return figure
 
 

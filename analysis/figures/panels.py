@@ -9,7 +9,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import BoundaryNorm, ListedColormap
 from matplotlib.patches import Patch
+from matplotlib.ticker import FuncFormatter
 
+from ..supply import SIGNED, groups_of
 from ..tables import Tables, parse_details
 from ..wording import number
 from .drawing import (
@@ -21,13 +23,14 @@ from .drawing import (
     date_axis,
     dates_of,
     firm_colours,
+    key_below,
     line_end,
     log_dollars,
     style,
 )
 
+BLUE, VERMILLION, GREEN = PALETTE[:3]
 MOST_LINES: Final = 8  # of a panel; more cannot be told apart
-_SIGNED: Final = ("SIGNED", "ACTIVE", "AMENDED", "ENDED", "DEFAULTED")
 
 _UNPAID: Final = -1.0  # stands for a month with unpaid dues, whatever the runway
 _RUNWAY_BANDS: Final = (-2, 0, 1, 3, 6, 12, 24, 1e6)
@@ -41,6 +44,13 @@ _RUNWAY_KEYS: Final = (
     ("24 or more", "#eef3f7"),
 )
 _ABSENT: Final = "#bdbdbd"
+_OTHERS: Final = "#d0d0d0"
+_NONE: Final = "#f4f4f4"
+_VENDOR: Final = (
+    ("vendor_financed_share_chipmakers", "chipmakers", PALETTE[1]),
+    ("vendor_financed_share_clouds", "clouds", PALETTE[0]),
+    ("circular_share", "circular", PALETTE[2]),
+)
 _ROOM: Final = np.timedelta64(450, "D")  # what a name beside a short line takes
 
 _FUNDING: Final = (
@@ -130,16 +140,37 @@ def runway_map(axes: Axes, tables: Tables, names: list[str]) -> None:
         Patch(facecolor=colour, edgecolor="#cccccc", linewidth=0.5, label=name)
         for name, colour in (*_RUNWAY_KEYS, ("defaulted or absent", _ABSENT))
     ]
-    axes.legend(
-        handles=keys,
-        loc="upper center",
-        bbox_to_anchor=(0.5, -0.1),
-        ncols=len(keys),
-        fontsize=8,
-        frameon=False,
-        handlelength=1.3,
-        columnspacing=1.4,
+    key_below(axes, keys, len(keys))
+
+
+def price_lines(axes: Axes, tables: Tables) -> list[EndLabel]:
+    """Spot, contract and list price on a log axis, with each contract signed as a dot."""
+    months = tables["months"]
+    dates = dates_of(months["date"])
+    unit = "usd_per_h100e_hour"
+    deals = signed_contracts(tables["contracts"], months)
+    axes.scatter(
+        deals["date"],
+        deals["price_usd"],
+        s=dot_sizes(deals["h100e"]),
+        color=VERMILLION,
+        alpha=0.25,
+        linewidths=0,
+        label="a contract signed, by size",
+        zorder=1,
     )
+    ends = []
+    for column, text, colour, drawn in (
+        (f"list_price_{unit}", "List", GREEN, "steps-post"),
+        (f"contract_price_{unit}", "Contract", VERMILLION, "default"),
+        (f"spot_price_{unit}", "Spot", BLUE, "default"),
+    ):
+        axes.plot(dates, months[column], color=colour, linewidth=2, drawstyle=drawn)
+        ends += line_end(dates, months[column], text, colour)
+    style(axes, "Rental and contract prices of compute", "USD per H100e-hour (log scale)")
+    log_dollars(axes, lambda value: f"${value:.10g}")
+    date_axis(axes, dates)
+    return ends
 
 
 def generation_lines(axes: Axes, chips: pd.DataFrame, months: pd.DataFrame) -> None:
@@ -169,7 +200,7 @@ def generation_lines(axes: Axes, chips: pd.DataFrame, months: pd.DataFrame) -> N
 def signed_contracts(contracts: pd.DataFrame, months: pd.DataFrame) -> pd.DataFrame:
     """Compute contracts signed during the run, with the date of signing."""
     date = dict(zip(months["month"], dates_of(months["date"]), strict=True))
-    own = contracts[(contracts["kind"] == "compute") & contracts["status"].isin(_SIGNED)]
+    own = contracts[(contracts["kind"] == "compute") & contracts["status"].isin(SIGNED)]
     own = own[own["month_signed"].isin(list(date)) & (own["price_usd"] > 0)]
     return own.assign(date=own["month_signed"].map(date))
 
@@ -180,7 +211,7 @@ def dot_sizes(h100e: pd.Series) -> np.ndarray:
     return 6 + 90 * size / max(1.0, float(size.max(initial=1.0)))
 
 
-def funding_bars(axes: Axes, months: pd.DataFrame, dates: np.ndarray) -> None:
+def funding_bars(axes: Axes, months: pd.DataFrame, dates: np.ndarray, columns: int = 4) -> None:
     """Stacked bars a month: equity, loans and money from parents."""
     base = np.zeros(len(months))
     strategic = months["strategic_equity_usd"].to_numpy(dtype=float)
@@ -189,11 +220,11 @@ def funding_bars(axes: Axes, months: pd.DataFrame, dates: np.ndarray) -> None:
         if column == "equity_raised_usd":  # which counts strategic money too
             height = height - strategic / 1e9
         axes.bar(
-            dates, height, 25, bottom=base, color=colour, label=text, align="edge", linewidth=0
+            dates, height, 31, bottom=base, color=colour, label=text, align="edge", linewidth=0
         )
         base += height
     style(axes, "Money raised by kind", "Billion USD a month")
-    axes.legend(fontsize=8, frameon=False, loc="upper left", ncols=2)
+    key_below(axes, axes.get_legend_handles_labels()[0], columns)
 
 
 def rounds_closed(events: pd.DataFrame) -> pd.DataFrame:
@@ -246,46 +277,12 @@ def mood(axes: Axes, months: pd.DataFrame, dates: np.ndarray, events: pd.DataFra
         )
 
 
-def contracted_shares(tables: Tables) -> pd.DataFrame:
-    """Compute under contract by month, lab and supplier: H100e and share of the lab's total.
-
-    A supplier is a group of firms. A contract counts from its first month to its end at full size,
-    both workloads alike; spot does not count.
-    """
-    contracts, firms = tables["contracts"], tables["firms"]
-    deals = contracts[(contracts["kind"] == "compute") & contracts["status"].isin(_SIGNED)]
-    months = tables["months"]["month"].to_numpy()
-    ended = deals["month_ended"].where(deals["month_ended"] >= 0, np.inf).fillna(np.inf)
-    until = ended.clip(upper=deals["month_end"].fillna(np.inf)).to_numpy(dtype=float)
-    start = deals["month_start"].to_numpy(dtype=float)
-    deal, month = np.nonzero((start[:, None] <= months) & (months < until[:, None]))
-    supplier = deals["seller"].map(_groups(firms)).fillna(deals["seller"])
-    long = pd.DataFrame(
-        {
-            "month": months[month],
-            "lab": deals["buyer"].to_numpy()[deal],
-            "supplier": supplier.to_numpy()[deal],
-            "h100e": deals["h100e"].to_numpy()[deal],
-        }
-    )
-    table = long.groupby(["month", "lab", "supplier"], as_index=False)["h100e"].sum()
-    table = table[table["h100e"] > 0]
-    total = table.groupby(["month", "lab"])["h100e"].transform("sum")
-    return table.assign(share=table["h100e"] / total).reset_index(drop=True)
-
-
 def supplier_colours(firms: pd.DataFrame) -> dict[str, str]:
     """A colour for each group that has a cloud: that of its first cloud by name."""
     colours = firm_colours(firms)
     clouds = sorted(set(firms.loc[firms["role"] == "cloud", "firm"]), reverse=True)
-    groups = _groups(firms)
+    groups = groups_of(firms)
     return {groups.get(cloud, cloud): colours[cloud] for cloud in clouds}
-
-
-def _groups(firms: pd.DataFrame) -> dict[str, str]:
-    """The group of each firm; a firm without one is its own."""
-    pairs = firms[["firm", "group"]].drop_duplicates()
-    return {firm: group or firm for firm, group in zip(pairs["firm"], pairs["group"], strict=True)}
 
 
 def _defaults(events: pd.DataFrame) -> dict[str, int]:
@@ -301,3 +298,50 @@ def _by_month(
     own = firms[firms["firm"].isin(names)]
     wide = own.pivot(index="month", columns="firm", values=column).astype(float)
     return wide.reindex(index=months["month"], columns=names)
+
+
+def main_suppliers(axes: Axes, tables: Tables, names: list[str]) -> None:
+    """The main supplier of each lab by month: a row a lab, a colour a supplier."""
+    months = tables["months"]
+    dates = dates_of(months["date"])
+    edges = np.append(dates, dates[-1] + np.timedelta64(31, "D"))
+    own = tables["firms"][tables["firms"]["firm"].isin(names)]
+    wide = own.pivot(index="month", columns="firm", values="main_supplier")
+    wide = wide.reindex(index=months["month"], columns=names).replace("", None)
+    held = wide.stack().value_counts().sort_index().sort_values(ascending=False, kind="stable")
+    shown = sorted(held.index[:MOST_LINES])
+    colours = supplier_colours(tables["firms"])
+    palette = [*(colours.get(name, GREY) for name in shown), _OTHERS]
+    number = {name: place for place, name in enumerate(shown)}
+    codes = wide.map(lambda name: number.get(name, len(shown)) if isinstance(name, str) else np.nan)
+    axes.pcolormesh(
+        edges,
+        np.arange(len(names) + 1),
+        np.ma.masked_invalid(codes.to_numpy(dtype=float).T),
+        cmap=ListedColormap(palette).with_extremes(bad=_NONE),
+        norm=BoundaryNorm(np.arange(len(palette) + 1) - 0.5, len(palette)),
+    )
+    style(axes, "Main supplier of each lab", "")
+    axes.set_yticks(np.arange(len(names)) + 0.5, names)
+    axes.hlines(np.arange(1, len(names)), edges[0], edges[-1], color="white", linewidth=1.2)
+    axes.tick_params(axis="y", length=0)
+    axes.grid(visible=False)
+    axes.invert_yaxis()
+    date_axis(axes, edges)
+    keys = [Patch(color=colour, label=name) for name, colour in zip(shown, palette, strict=False)]
+    keys += [Patch(color=_OTHERS, label="others")] if len(held) > len(shown) else []
+    key_below(axes, keys, 5)
+
+
+def vendor_shares(axes: Axes, months: pd.DataFrame) -> list[EndLabel]:
+    """How much of sellers' receipts was their own money, and how much of it went round."""
+    dates = dates_of(months["date"])
+    ends = []
+    for column, text, colour in _VENDOR:
+        axes.plot(dates, months[column], color=colour, linewidth=1.6)
+        ends += line_end(dates, months[column], text, colour)
+    style(axes, "Vendor-financed and circular revenue", "Share of receipts, 12 months")
+    axes.set_ylim(bottom=0)
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{100 * share:.3g}%"))
+    date_axis(axes, dates, ticks=5)
+    return ends

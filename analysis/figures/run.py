@@ -3,47 +3,50 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Final
 
 import numpy as np
-from matplotlib.figure import Figure
+from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import PercentFormatter
 
 from ..outcomes import switches
+from ..supply import contracted_shares
 from ..tables import Tables
+from .asked import check
 from .drawing import (
     GREY,
     INK,
     PALETTE,
+    Canvas,
+    Drawn,
     date_axis,
     dates_of,
     firm_colours,
     headline,
+    key_below,
+    key_outside,
     label_all,
     line_end,
     log_dollars,
+    new_axes,
     new_figure,
     nothing,
     small_multiples,
     style,
-    write_png,
 )
 from .money import vendor_finance
 from .panels import (
     cash_lines,
-    contracted_shares,
-    dot_sizes,
     funding_bars,
     generation_lines,
     largest,
     mood,
     most_telling,
+    price_lines,
     rounds_closed,
     runway_map,
-    signed_contracts,
     supplier_colours,
     valuations,
 )
@@ -71,8 +74,9 @@ _USE: Final = (
 )
 
 
-def cash_and_runway(tables: Tables, figure: Figure | None = None) -> Figure:
+def cash_and_runway(tables: Tables, figure: Canvas | None = None) -> Canvas:
     """Cash of the firms that can run out of it, and their runway month by month."""
+    check(tables, "months", "firms", "events")
     figure = figure or new_figure(10, 7.5)
     firms = tables["firms"]
     groups = {
@@ -91,46 +95,23 @@ def cash_and_runway(tables: Tables, figure: Figure | None = None) -> Figure:
     runway_map(
         figure.add_subplot(grid[1, :]), tables, [*groups.get("labs", ()), *groups.get("clouds", ())]
     )
-    label_all(figure, to_label)
+    label_all(to_label)
     return figure
 
 
-def compute_prices(tables: Tables, figure: Figure | None = None) -> Figure:
+def compute_prices(tables: Tables, axes: Axes | None = None) -> Axes:
     """Spot, contract and list price of an H100e-hour, with each contract signed as a dot."""
-    figure = figure or new_figure(9, 5)
-    axes = figure.add_subplot()
-    months = tables["months"]
-    dates = dates_of(months["date"])
-    unit = "usd_per_h100e_hour"
-    deals = signed_contracts(tables["contracts"], months)
-    axes.scatter(
-        deals["date"],
-        deals["price_usd"],
-        s=dot_sizes(deals["h100e"]),
-        color=VERMILLION,
-        alpha=0.25,
-        linewidths=0,
-        label="a contract signed, by size",
-        zorder=1,
-    )
-    ends = []
-    for column, text, colour, drawn in (
-        (f"list_price_{unit}", "List", GREEN, "steps-post"),
-        (f"contract_price_{unit}", "Contract", VERMILLION, "default"),
-        (f"spot_price_{unit}", "Spot", BLUE, "default"),
-    ):
-        axes.plot(dates, months[column], color=colour, linewidth=2, drawstyle=drawn)
-        ends += line_end(dates, months[column], text, colour)
-    style(axes, "Rental and contract prices of compute", "USD per H100e-hour (log scale)")
-    log_dollars(axes, lambda value: f"${value:.10g}")
-    date_axis(axes, dates)
-    figure.legend(loc="outside lower center", ncols=3, fontsize=8, frameon=False)
-    label_all(figure, [(axes, ends)])
-    return figure
+    check(tables, "months", "contracts")
+    axes = axes or new_axes(9, 5)
+    ends = price_lines(axes, tables)
+    key_below(axes, axes.get_legend_handles_labels()[0])
+    label_all([(axes, ends)])
+    return axes
 
 
-def chip_prices(tables: Tables, figure: Figure | None = None) -> Figure:
+def chip_prices(tables: Tables, figure: Canvas | None = None) -> Canvas:
     """Price of a chip by generation, a panel a maker."""
+    check(tables, "months", "prices")
     prices = tables["prices"]
     chips = prices[prices["market"] == "chip"]
     makers = largest(chips.assign(value=chips["price_usd"] * chips["volume"]), "provider", "value")
@@ -149,8 +130,9 @@ def chip_prices(tables: Tables, figure: Figure | None = None) -> Figure:
     return figure
 
 
-def capacity_and_demand(tables: Tables, figure: Figure | None = None) -> Figure:
+def capacity_and_demand(tables: Tables, figure: Canvas | None = None) -> Canvas:
     """Power, inference compute, demand and utilisation."""
+    check(tables, "months")
     figure = figure or new_figure(10, 6.5)
     months = tables["months"]
     dates = dates_of(months["date"])
@@ -176,12 +158,13 @@ def capacity_and_demand(tables: Tables, figure: Figure | None = None) -> Figure:
         to_label.append((axes, ends))
     panels[3].yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
     panels[3].set_ylim(0, 1.02)
-    label_all(figure, to_label)
+    label_all(to_label)
     return figure
 
 
-def supplier_shares(tables: Tables, figure: Figure | None = None) -> Figure:
+def supplier_shares(tables: Tables, figure: Canvas | None = None) -> Canvas:
     """Each independent lab's contracted compute by supplier; triangles mark switches."""
+    check(tables, "months", "firms", "contracts", "events")
     labs = most_telling(tables["firms"], "lab", "independent")
     shares = contracted_shares(tables)
     labs = [lab for lab in labs if lab in set(shares["lab"])]
@@ -226,13 +209,14 @@ def supplier_shares(tables: Tables, figure: Figure | None = None) -> Figure:
     if turns["lab"].isin(labs).any():
         turn = Line2D([], [], marker="v", color=INK, linestyle="", label="new main supplier")
         handles.append(turn)
-    figure.legend(handles=handles, loc="outside lower center", ncols=6, fontsize=8, frameon=False)
+    key_outside(figure, handles, 6)
     headline(figure, panels, "Suppliers of compute under contract", "Share of H100e, fully ramped")
     return figure
 
 
-def funding_and_sentiment(tables: Tables, figure: Figure | None = None) -> Figure:
+def funding_and_sentiment(tables: Tables, figure: Canvas | None = None) -> Canvas:
     """Money raised by kind, valuations at each round, and investors' mood with the defaults."""
+    check(tables, "months", "firms", "events")
     figure = figure or new_figure(10, 8)
     months, events = tables["months"], tables["events"]
     dates = dates_of(months["date"])
@@ -246,11 +230,11 @@ def funding_and_sentiment(tables: Tables, figure: Figure | None = None) -> Figur
     mood(panels[-1], months, dates, events)
     for axes in panels:
         date_axis(axes, dates)
-    label_all(figure, to_label)
+    label_all(to_label)
     return figure
 
 
-FIGURES: Final[Mapping[str, Callable[[Tables], Figure]]] = {
+FIGURES: Final[Mapping[str, Callable[[Tables], Drawn]]] = {
     "cash_and_runway": cash_and_runway,
     "compute_prices": compute_prices,
     "chip_prices": chip_prices,
@@ -259,14 +243,3 @@ FIGURES: Final[Mapping[str, Callable[[Tables], Figure]]] = {
     "funding_and_sentiment": funding_and_sentiment,
     "vendor_finance": vendor_finance,
 }
-
-
-def save_figures(tables: Tables, directory: str | Path) -> list[Path]:
-    """Write all figures as PNG files into a folder, made if need be; return their paths."""
-    Path(directory).mkdir(parents=True, exist_ok=True)
-    paths = []
-    for name, draw in FIGURES.items():
-        path = Path(directory) / f"{name}.png"
-        write_png(draw(tables), path)
-        paths.append(path)
-    return paths

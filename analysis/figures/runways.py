@@ -7,7 +7,6 @@ from typing import Final
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import PercentFormatter
@@ -16,13 +15,19 @@ from ..ensemble import variants_of
 from ..letter_outcomes import LONGEST_RUNWAY_MONTHS
 from ..runways import runway_survival, runways
 from ..tables import Tables
+from .asked import check
 from .drawing import (
     GREY,
     INK,
     PALETTE,
+    Canvas,
     date_axis,
     dates_of,
+    empty,
     headline,
+    key_below,
+    key_outside,
+    new_axes,
     new_figure,
     nothing,
     small_multiples,
@@ -45,13 +50,13 @@ _LOOKS: Final = {  # colour, width, opacity, words; the curves may lie on one an
 }
 
 
-def real_and_paper_runway(tables: Tables, firm: str) -> Figure:
+def real_and_paper_runway(tables: Tables, firm: str, axes: Axes | None = None) -> Axes:
     """Both runways of a firm over a run, and what became of its letters."""
+    check(tables, "firms", "events")
     table = runways(tables, firm)
-    figure = new_figure(9, 4)
+    axes = axes or new_axes(9, 4)
     if table.empty:
-        return nothing(figure, f"{firm} took no part in this run")
-    axes = figure.add_subplot()
+        return empty(axes, f"{firm} took no part in this run")
     dates = dates_of(table["date"])
     real, paper = table["runway_months"], table["runway_with_letters_months"]
     axes.fill_between(dates, real, paper, color=_PAPER, alpha=0.18, linewidth=0)
@@ -66,17 +71,17 @@ def real_and_paper_runway(tables: Tables, firm: str) -> Figure:
     style(axes, title, f"Months (at most {LONGEST_RUNWAY_MONTHS:g})")
     axes.set_ylim(0, 1.1 * LONGEST_RUNWAY_MONTHS)
     date_axis(axes, dates)
-    figure.legend(handles=keys, loc="outside lower center", ncols=6, fontsize=8, frameon=False)
-    return figure
+    key_below(axes, keys, 6)
+    return axes
 
 
-def real_and_paper_survival(runs: pd.DataFrame) -> Figure:
+def real_and_paper_survival(runs: pd.DataFrame, figure: Canvas | None = None) -> Canvas:
     """`runway_survival`, a panel a variant."""
     table = runway_survival(runs)
     variants = variants_of(table)[:_MOST_VARIANTS]
     if not variants:
-        return nothing(new_figure(10, 2.5), "No letter of intent was signed in any run")
-    figure = new_figure(10, 1.4 + 2.2 * -(-len(variants) // 3))
+        return nothing(figure or new_figure(10, 2.5), "No letter of intent was signed in any run")
+    figure = figure or new_figure(10, 1.4 + 2.2 * -(-len(variants) // 3))
     panels = small_multiples(figure, len(variants), columns=3)
     title = "Takers of letters of intent: all dues paid so far, since their first letter"
     headline(figure, panels, title, "Share of runs")
@@ -96,7 +101,7 @@ def real_and_paper_survival(runs: pd.DataFrame) -> Figure:
         Line2D([], [], color=colour, linewidth=width, alpha=alpha, label=text)
         for colour, width, alpha, text in _LOOKS.values()
     ]
-    figure.legend(handles=keys, loc="outside lower center", ncols=3, fontsize=8, frameon=False)
+    key_outside(figure, keys, 3)
     return figure
 
 

@@ -12,7 +12,6 @@ from typing import Final
 
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, MaxNLocator
@@ -20,7 +19,19 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from ..paired import amount
 from ..sensitivity_tables import effect, heading, interest, region_text
 from ..tables import records
-from .drawing import GREY, HALO, INK, PALETTE, new_figure, nothing, style
+from .drawing import (
+    GREY,
+    HALO,
+    INK,
+    PALETTE,
+    Canvas,
+    Key,
+    empty,
+    key_below,
+    new_axes,
+    new_figure,
+    style,
+)
 
 BLUE, VERMILLION, GREEN = PALETTE[:3]
 MOST_FACTORS: Final = 15
@@ -28,13 +39,12 @@ NAME_WIDTH: Final = 30  # characters of a factor's name on a line
 _SPAN: Final = 0.38  # of a bar, in rows
 
 
-def tornado(ends: pd.DataFrame, figure: Figure | None = None) -> Figure:
+def tornado(ends: pd.DataFrame, axes: Axes | None = None) -> Axes:
     """The mean outcome at both ends of each factor, from the mean over all points."""
     ends = ends.head(MOST_FACTORS)
     if ends.empty:
-        return nothing(figure or new_figure(9, 2.5), "No factor varies")
-    figure = figure or new_figure(9, 1.6 + 0.62 * len(ends))
-    axes = figure.add_subplot()
+        return empty(axes or new_axes(9, 2.5), "No factor varies")
+    axes = axes or new_axes(9, 1.6 + 0.62 * len(ends))
     centre, unit = float(ends["mean"].iloc[0]), ends["unit"].iloc[0]
     labels: list[tuple[float, float, str, str, bool]] = []
     for place, row in enumerate(records(ends)):
@@ -60,19 +70,18 @@ def tornado(ends: pd.DataFrame, figure: Figure | None = None) -> Figure:
     _value_axis(axes, unit, amount, pad=0.22)
     interval = f"{100 * ends['level'].iloc[0]:g} % interval"
     _legend(
-        figure,
+        axes,
         Patch(color=VERMILLION, label="at the low end"),
         Patch(color=BLUE, label="at the high end"),
         Line2D([], [], color=INK, linewidth=1, label=interval),
     )
-    return figure
+    return axes
 
 
-def screening_bars(screening: pd.DataFrame, figure: Figure | None = None) -> Figure:
+def screening_bars(screening: pd.DataFrame, axes: Axes | None = None) -> Axes:
     """Morris screening: mu* of each factor with its interval, and sigma."""
     shown = screening.head(MOST_FACTORS)
-    figure = figure or new_figure(9, 1.6 + 0.42 * len(shown))
-    axes = figure.add_subplot()
+    axes = axes or new_axes(9, 1.6 + 0.42 * len(shown))
     for place, row in enumerate(records(shown)):
         colour = BLUE if row["mu"] >= 0 else VERMILLION
         axes.barh(place, row["mu_star"], 2 * _SPAN, color=colour)
@@ -84,23 +93,22 @@ def screening_bars(screening: pd.DataFrame, figure: Figure | None = None) -> Fig
     _rows_of(axes, shown["factor"])
     _value_axis(axes, first["unit"], effect, pad=0.05)
     _legend(
-        figure,
+        axes,
         Patch(color=BLUE, label="mu*, raises it on average"),
         Patch(color=VERMILLION, label="mu*, lowers it on average"),
         Line2D([], [], color=INK, linewidth=1, label=f"{100 * first['level']:g} % interval"),
         Line2D([], [], linestyle="", marker="D", color="white", markeredgecolor=INK,
                label="sigma: how much effects differ"),
     )  # fmt: skip
-    return figure
+    return axes
 
 
-def index_bars(indices: pd.DataFrame, figure: Figure | None = None) -> Figure:
+def index_bars(indices: pd.DataFrame, axes: Axes | None = None) -> Axes:
     """Sobol indices of each factor: alone and with its interactions, with intervals."""
     shown = indices.head(MOST_FACTORS)
     if shown["total"].isna().all():
-        return nothing(figure or new_figure(9, 2.5), f"{heading(indices.iloc[0])} does not vary")
-    figure = figure or new_figure(9, 1.6 + 0.5 * len(shown))
-    axes = figure.add_subplot()
+        return empty(axes or new_axes(9, 2.5), f"{heading(indices.iloc[0])} does not vary")
+    axes = axes or new_axes(9, 1.6 + 0.5 * len(shown))
     for place, row in enumerate(records(shown)):
         for name, shift, colour in (("first", -_SPAN / 2, BLUE), ("total", _SPAN / 2, GREEN)):
             axes.barh(place + shift, row[name], _SPAN, color=colour)
@@ -111,15 +119,15 @@ def index_bars(indices: pd.DataFrame, figure: Figure | None = None) -> Figure:
     _rows_of(axes, shown["factor"])
     _value_axis(axes, "share", amount, pad=0.05)
     _legend(
-        figure,
+        axes,
         Patch(color=BLUE, label="alone (first order)"),
         Patch(color=GREEN, label="with its interactions (total)"),
         Line2D([], [], color=INK, linewidth=1, label=f"{100 * first['level']:g} % interval"),
     )
-    return figure
+    return axes
 
 
-def region(boxes: pd.DataFrame, limits: pd.DataFrame, figure: Figure | None = None) -> Figure:
+def region(boxes: pd.DataFrame, limits: pd.DataFrame, figure: Canvas | None = None) -> Canvas:
     """Coverage against density of the boxes that PRIM went through, and limits of the chosen one.
 
     Args:
@@ -211,7 +219,5 @@ def _whisker(axes: Axes, value: float, margin: float, height: float) -> None:
         axes.plot([value - margin, value + margin], [height] * 2, color=INK, linewidth=1)
 
 
-def _legend(figure: Figure, *handles: Patch | Line2D) -> None:
-    figure.legend(
-        handles=list(handles), loc="outside lower center", ncols=4, fontsize=8, frameon=False
-    )
+def _legend(axes: Axes, *handles: Key) -> None:
+    key_below(axes, handles)

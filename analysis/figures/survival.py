@@ -7,18 +7,23 @@ from typing import Final
 
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
+from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import PercentFormatter
 
 from ..ensemble import variants_of
-from ..survival import Event
+from ..survival import COLUMNS, Event
+from .asked import known_name, with_columns
 from .drawing import (
     INK,
     PALETTE,
+    Canvas,
     headline,
+    key_below,
+    key_outside,
     months_from,
+    new_axes,
     new_figure,
     nothing,
     run_axis,
@@ -28,14 +33,45 @@ from .drawing import (
 
 _MOST_VARIANTS: Final = 5
 _MOST_PANELS: Final = 12
-_ENDED: Final = {"default": "not defaulted", "out_of_cash": "never out of cash"}
+ENDED: Final = {"default": "not defaulted", "out_of_cash": "never out of cash"}
+
+
+def survival_curve(
+    curves: pd.DataFrame,
+    name: str,
+    event: Event = "default",
+    starts: Mapping[str, str] | None = None,
+    axes: Axes | None = None,
+) -> Axes:
+    """The curves of one firm or role, a colour a variant, and their 95 % bands.
+
+    Args:
+        curves: what `analysis.survival.survival` returns.
+        name: of the firm or role.
+        event: the same as there.
+        starts: calendar month in which each variant starts; months are numbered without.
+        axes: to draw on, by default those of a new figure.
+
+    Raises:
+        ValueError: there is no curve of that name.
+    """
+    with_columns(curves, "curves", *COLUMNS)
+    known_name(name, curves["name"], "curves")
+    axes = axes or new_axes(7, 4)
+    variants = variants_of(curves)[:_MOST_VARIANTS]
+    curve_lines(axes, curves, name, variants, starts or {})
+    style(axes, f"{name}: {ENDED[event]}", "Share of runs")
+    run_axis(axes, int(curves["month"].max()) + 1, (starts or {}).values(), named=True)
+    key_below(axes, _keys(variants))
+    return axes
 
 
 def survival_curves(
     curves: pd.DataFrame,
     event: Event = "default",
     starts: Mapping[str, str] | None = None,
-) -> Figure:
+    figure: Canvas | None = None,
+) -> Canvas:
     """A panel a firm or role with its curves, a colour a variant, and their 95 % bands.
 
     Names to which the event never happened are left out.
@@ -44,35 +80,42 @@ def survival_curves(
         curves: what `survival` returns.
         event: the same as there.
         starts: calendar month in which each variant starts; months are numbered without.
+        figure: to draw on, by default a new one.
     """
     variants = variants_of(curves)[:_MOST_VARIANTS]
-    names = _hit(curves[curves["variant"].isin(variants)])[:_MOST_PANELS]
+    with_columns(curves, "curves", *COLUMNS)
+    names = hit(curves[curves["variant"].isin(variants)])[:_MOST_PANELS]
     if not names:
-        return nothing(new_figure(10, 2.5), "It happened to no firm in any run")
-    figure = new_figure(10, 1.4 + 1.9 * -(-len(names) // 3))
+        return nothing(figure or new_figure(10, 2.5), "It happened to no firm in any run")
+    figure = figure or new_figure(10, 1.4 + 1.9 * -(-len(names) // 3))
     panels = small_multiples(figure, len(names), columns=3)
-    headline(figure, panels, f"Survival: {_ENDED[event]}", "Share of runs")
+    headline(figure, panels, f"Survival: {ENDED[event]}", "Share of runs")
     last = int(curves["month"].max()) + 1
     for axes, name in zip(panels, names, strict=True):
-        for colour, variant in zip(PALETTE, variants, strict=False):
-            own = curves[(curves["variant"] == variant) & (curves["name"] == name)]
-            when = months_from(np.arange(len(own) + 1), (starts or {}).get(variant))
-            if own.empty:
-                continue
-            axes.stairs(own["survival"], when, baseline=None, color=colour, linewidth=1.6)
-            low, high = (np.append(own[b], own[b].iloc[-1:]).astype(float) for b in ("low", "high"))
-            axes.fill_between(when, low, high, step="post", color=colour, alpha=0.18, linewidth=0)
+        curve_lines(axes, curves, name, variants, starts or {})
         style(axes, name, axes.get_ylabel())
-        axes.set_ylim(0, 1.03)
-        axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
         run_axis(axes, last, (starts or {}).values(), named=axes in panels[-3:])
-    figure.legend(
-        handles=_keys(variants), loc="outside lower center", ncols=5, fontsize=8, frameon=False
-    )
+    key_outside(figure, _keys(variants), 5)
     return figure
 
 
-def _hit(curves: pd.DataFrame) -> list[str]:
+def curve_lines(
+    axes: Axes, curves: pd.DataFrame, name: str, variants: list[str], starts: Mapping[str, str]
+) -> None:
+    """The curve and the band of each variant."""
+    for colour, variant in zip(PALETTE, variants, strict=False):
+        own = curves[(curves["variant"] == variant) & (curves["name"] == name)]
+        when = months_from(np.arange(len(own) + 1), starts.get(variant))
+        if own.empty:
+            continue
+        axes.stairs(own["survival"], when, baseline=None, color=colour, linewidth=1.6)
+        low, high = (np.append(own[b], own[b].iloc[-1:]).astype(float) for b in ("low", "high"))
+        axes.fill_between(when, low, high, step="post", color=colour, alpha=0.18, linewidth=0)
+    axes.set_ylim(0, 1.03)
+    axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+
+
+def hit(curves: pd.DataFrame) -> list[str]:
     """Names to which it happened, the most exposed first."""
     lowest = curves.groupby("name")["survival"].min()
     return [str(name) for name in lowest[lowest < 1].sort_values(kind="stable").index]

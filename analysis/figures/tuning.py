@@ -10,20 +10,20 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from ..paired import amount
 from ..wording import outcome_words, percent
-from .drawing import INK, PALETTE, new_figure, style
+from .drawing import INK, PALETTE, Canvas, cells, key_below, new_axes, new_figure, style
 
 COLUMNS: Final = 3  # of panels
 _PRUNED: Final = "#c9c9c9"
 
 
 def tuning_history(
-    trials: pd.DataFrame, default: float, outcome: str, unit: str, lower: bool
-) -> Figure:
+    trials: pd.DataFrame, default: float, outcome: str, unit: str, lower: bool,
+    axes: Axes | None = None,
+) -> Axes:  # fmt: skip
     """The score of each trial as it came, the best so far, and the scenario as it is.
 
     Args:
@@ -32,9 +32,9 @@ def tuning_history(
         outcome: what the score is of.
         unit: of the outcome.
         lower: whether less is better.
+        axes: to draw on, by default those of a new figure.
     """
-    figure = new_figure(8, 3.6)
-    axes = figure.add_subplot()
+    axes = axes or new_axes(8, 3.6)
     stopped = trials["pruned"].to_numpy(dtype=bool)
     place = np.arange(1, len(trials) + 1)
     score = trials["score"].to_numpy(dtype=float)
@@ -48,14 +48,13 @@ def tuning_history(
     style(axes, f"Trials: {outcome_words(outcome)}", "Score on the seeds of the trials")
     axes.set_xlabel("Trial", fontsize=9)
     _units(axes, unit)
-    axes.legend(fontsize=8, frameon=False, ncols=4, loc="upper center", bbox_to_anchor=(0.5, -0.2))
-    return figure
+    key_below(axes, axes.get_legend_handles_labels()[0])
+    return axes
 
 
-def tuning_importance(shares: Mapping[str, float]) -> Figure:
+def tuning_importance(shares: Mapping[str, float], axes: Axes | None = None) -> Axes:
     """How much of being among the best trials is due to each parameter, largest on top."""
-    figure = new_figure(6.5, 1.0 + 0.32 * len(shares))
-    axes = figure.add_subplot()
+    axes = axes or new_axes(6.5, 1.0 + 0.32 * len(shares))
     names = sorted(shares, key=lambda name: shares[name])
     axes.barh(names, [shares[name] for name in names], color=PALETTE[0], height=0.6)
     for name in names:
@@ -67,12 +66,13 @@ def tuning_importance(shares: Mapping[str, float]) -> Figure:
     axes.grid(visible=False)
     axes.set_xlim(0, 1.12 * max(shares.values()))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:.0f} %"))
-    return figure
+    return axes
 
 
 def tuning_slices(
-    trials: pd.DataFrame, defaults: Mapping[str, float], outcome: str, unit: str
-) -> Figure:
+    trials: pd.DataFrame, defaults: Mapping[str, float], outcome: str, unit: str,
+    figure: Canvas | None = None,
+) -> Canvas:  # fmt: skip
     """The score over each parameter, a panel each; a dashed line is the parameter as it is.
 
     Args:
@@ -80,10 +80,11 @@ def tuning_slices(
         defaults: the value of each parameter today.
         outcome: what the score is of.
         unit: of the outcome.
+        figure: to draw on, by default a new one.
     """
     columns = min(COLUMNS, len(defaults))
     rows = ceil(len(defaults) / columns)
-    figure = new_figure(3.4 * columns, 0.5 + 2.4 * rows)
+    figure = figure or new_figure(3.4 * columns, 0.5 + 2.4 * rows)
     stopped = trials["pruned"].to_numpy(dtype=bool)
     first: Axes | None = None
     for place, (name, today) in enumerate(defaults.items()):
@@ -104,8 +105,8 @@ def tuning_slices(
 
 def tuning_pareto(
     trials: pd.DataFrame, front: Sequence[int], default: Sequence[float],
-    outcomes: Sequence[str], units: Sequence[str],
-) -> Figure:  # fmt: skip
+    outcomes: Sequence[str], units: Sequence[str], axes: Axes | None = None,
+) -> Axes:  # fmt: skip
     """The first two objectives of all trials; those that no other beats in all are marked.
 
     Args:
@@ -114,9 +115,9 @@ def tuning_pareto(
         default: the objectives of the scenario as it is.
         outcomes: of the objectives.
         units: of the outcomes.
+        axes: to draw on, by default those of a new figure.
     """
-    figure = new_figure(6.5, 4.5)
-    axes = figure.add_subplot()
+    axes = axes or new_axes(6.5, 4.5)
     across, up = outcomes[:2]
     chosen = trials["number"].isin(front).to_numpy()
     axes.scatter(trials[across], trials[up], s=14, color=_PRUNED, label="trials")
@@ -129,14 +130,14 @@ def tuning_pareto(
     axes.xaxis.set_major_locator(MaxNLocator(5))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: amount(value, units[0])))
     axes.legend(fontsize=8, frameon=False)
-    return figure
+    return axes
 
 
 def payoff_map(
     payoffs: Sequence[npt.NDArray[np.float64]], players: Sequence[str],
     labels: Sequence[Sequence[str]], outcomes: Sequence[str], units: Sequence[str],
-    equilibria: Sequence[tuple[int, int]],
-) -> Figure:  # fmt: skip
+    equilibria: Sequence[tuple[int, int]], figure: Canvas | None = None,
+) -> Canvas:  # fmt: skip
     """Payoffs of two players as heat maps, a panel a player; equilibria in pure strategies framed.
 
     Args:
@@ -146,20 +147,15 @@ def payoff_map(
         outcomes: what each is paid in, in words.
         units: of the outcomes.
         equilibria: places of equilibria in pure strategies.
+        figure: to draw on, by default a new one.
     """
     rows, columns = payoffs[0].shape
-    figure = new_figure(2 * (1.8 + 1.1 * columns), 1.6 + 0.6 * rows)
+    figure = figure or new_figure(2 * (1.8 + 1.1 * columns), 1.6 + 0.6 * rows)
     for place, (player, table) in enumerate(zip(players, payoffs, strict=True)):
         axes = figure.add_subplot(1, 2, place + 1)
-        axes.imshow(table, cmap="cividis", aspect="auto")
-        middle = (float(table.min()) + float(table.max())) / 2
-        for row in range(rows):
-            for column in range(columns):
-                value = float(table[row, column])
-                axes.text(
-                    column, row, amount(value, units[place]), ha="center", va="center",
-                    fontsize=8, color="white" if value < middle else "black",
-                )  # fmt: skip
+        texts = [[amount(float(value), units[place]) for value in row] for row in table]
+        rows_named = labels[0] if not place else [""] * rows
+        cells(axes, table, texts, rows_named, labels[1])
         for row, column in equilibria:
             frame = ((column - 0.47, column + 0.47), (row - 0.45, row + 0.45))
             (left, right), (top, bottom) = frame
@@ -170,8 +166,6 @@ def payoff_map(
         style(axes, f"{player}: {outcomes[place]}", players[0] if not place else "")
         axes.grid(visible=False)
         axes.set_xlabel(players[1], fontsize=9, color=INK)
-        axes.set_xticks(range(columns), list(labels[1]))
-        axes.set_yticks(range(rows), list(labels[0]) if not place else [""] * rows)
     return figure
 
 
