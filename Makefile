@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test lint format types imports check clean
+.PHONY: run test notebooks lint format types imports check clean
 
 run: $(VENV)/.installed
 	$(BIN)/computemarket run frontier_2024 --seed 1 --out out/frontier_2024
@@ -12,6 +12,9 @@ run: $(VENV)/.installed
 # -P keeps the root's own module names (scenario, model, ...) off the import path.
 test: $(VENV)/.installed
 	$(BIN)/python -P -m pytest -n 2
+
+notebooks: $(VENV)/.installed
+	$(BIN)/python -P -m pytest --nbmake --durations=0 notebooks
 
 lint: $(VENV)/.installed
 	$(BIN)/ruff check .

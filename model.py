@@ -71,7 +71,8 @@ class ComputeMarket(mesa.Model):
     Attributes:
         month: months played.
         running: False once the horizon is reached; a further `step` raises.
-        months, firms, prices, contracts, events, flows: result tables so far, as DataFrames.
+        months, firms, prices, contracts, events, flows: result tables so far, as DataFrames;
+            `frames` has all of them by name.
     """
 
     def __init__(
@@ -238,6 +239,11 @@ class ComputeMarket(mesa.Model):
         return self._frames[key]
 
     @property
+    def frames(self) -> dict[str, pd.DataFrame]:
+        """All result tables so far as DataFrames, by name: what figures are drawn from."""
+        return {name: self.frame(name) for name in TABLES}
+
+    @property
     def months(self) -> pd.DataFrame:
         """One row a month: prices, capacity, money, concentration."""
         return self.frame("months")
@@ -268,8 +274,10 @@ class ComputeMarket(mesa.Model):
         return self.frame("flows")
 
     def __repr__(self) -> str:
-        """Scenario, seed and month."""
-        return f"<ComputeMarket {self.rules.name} seed={self.entropy} month={self.month}>"
+        """Scenario, seed and how far it is."""
+        done = "" if self.running else ", done"
+        played = f"month={self.month} of {self.horizon}{done}"
+        return f"<ComputeMarket {self.rules.name} seed={self.entropy} {played}>"
 
 
 # Mesa 3.5's `batch_run` lays its own `rng` over a `seed` among the parameters of a study, unless

@@ -5,7 +5,7 @@ from __future__ import annotations
 from operator import itemgetter
 from typing import Any
 
-from ..market.columns import CONTRACTS
+from ..market.columns import TABLES
 from ..market.contracts import HOURS_PER_MONTH, ChipOrder, ComputeContract, Deal, Loan
 from ..market.market import WORKLOADS
 from .accounts import mark_shares
@@ -293,7 +293,7 @@ def contract_columns(economy: Economy) -> list[list[Any]]:
         *map(_deal_row, book.deals),
     ]
     rows.sort(key=itemgetter("month_opened", "kind", "contract_id"))
-    names = [name for name, _ in CONTRACTS]
+    names = [name for name, _ in TABLES["contracts"]]
     values, blank = itemgetter(*names), dict.fromkeys(names)
     columns = zip(*[values({**blank, **row}) for row in rows], strict=True)
     return [*map(list, columns)] or [[] for _ in names]

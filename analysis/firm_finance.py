@@ -8,13 +8,23 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from ..market.column import number
+
 Floats = npt.NDArray[np.float64]
 
-FINANCE_COLUMNS: Final = (  # of `firm_outcomes`, with their kinds
-    ("mean_runway_months", "float"),
-    ("commitments_signed_usd", "float"),
-    ("final_compute_per_unit", "float"),
-    ("sublet_h100e_hours", "float"),
+FINANCE_COLUMNS: Final = (  # of `firm_outcomes`
+    number(
+        "mean_runway_months",
+        "months",
+        "mean runway of the last 24 months, at most 60 in each, 0 once failed",
+    ),
+    number("commitments_signed_usd", "USD", "price over the term of compute contracts signed"),
+    number(
+        "final_compute_per_unit",
+        "H100e-hours per unit",
+        "labs: inference for a unit of service, in the last month",
+    ),
+    number("sublet_h100e_hours", "H100e-hours", "labs: compute let to others, both workloads"),
 )
 SUBLETS: Final = ("sublet_training_h100e", "sublet_inference_h100e")
 FINANCE_SERIES: Final = ("status", "inference_h100e_hours_per_unit", *SUBLETS)  # of `firms`

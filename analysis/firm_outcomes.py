@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ..market.columns import Columns
+from ..market.column import Column, flag, integer, number, schema_of, text
 from ..market.money_loops import FIRM_COLUMNS as MONEY_OF_FIRMS
 from ..market.money_loops import FLOW_COLUMNS, add_up, funds_usd, ratio
 from ..market.recorder import ARROW
@@ -27,29 +27,39 @@ Places = npt.NDArray[np.integer[Any]]
 
 SWITCH_COLUMNS: Final = ("month", "month_from", "lab", "from", "to", "reason", "forced")
 
-FIRM_COLUMNS: Final[Columns] = (  # of `firm_outcomes`, with their kinds
-    ("firm", "str"),
-    ("role", "str"),
-    ("kind", "str"),
-    ("took_part", "bool"),
-    ("out_of_cash_month", "int"),
-    ("first_runway_below_one_month", "int"),
-    ("default_month", "int"),
-    ("switches", "int"),
-    ("first_main_supplier", "str"),
-    ("last_main_supplier", "str"),
-    ("rounds_closed", "int"),
-    ("rounds_failed", "int"),
-    ("funds_raised_usd", "int"),
-    ("minimum_cash_usd", "float"),
-    ("final_arr_usd", "float"),
-    ("cumulative_burn_usd", "float"),
+FIRM_OUTCOMES: Final[tuple[Column, ...]] = (
+    text("firm", "name"),
+    text("role", "lab, cloud, chipmaker, investor"),
+    text("kind", "as in `firms`"),
+    flag("took_part", "whether it was ever in the market"),
+    integer("out_of_cash_month", "", "first month with dues that it could not pay in full"),
+    integer("first_runway_below_one_month", "", "first month with less than a month of runway"),
+    integer("default_month", "", "month of its default"),
+    integer("switches", "switches", "changes of main supplier over all workloads"),
+    text("first_main_supplier", "group that was its main supplier first"),
+    text("last_main_supplier", "group that was its main supplier last"),
+    integer("rounds_closed", "rounds", "equity rounds closed"),
+    integer("rounds_failed", "rounds", "refused by the firm or left without enough bids"),
+    integer("funds_raised_usd", "USD", "equity paid in"),
+    number("minimum_cash_usd", "USD", "lowest cash at the end of a month"),
+    number("final_arr_usd", "USD", "recurring revenue a year, in the last month; 0 once failed"),
+    number("cumulative_burn_usd", "USD", "sum of the months' burn"),
     *FINANCE_COLUMNS,
-    ("first_chipmaker_training_share", "float"),
-    ("first_chipmaker_inference_share", "float"),
-    ("vendor_funds_usd", "int"),
-    ("vendor_funds_share", "float"),
+    number(
+        "first_chipmaker_training_share",
+        "share",
+        "labs: of training delivered under contract in the last 12 months, on chips of the maker "
+        "with most packaging capacity at the start",
+    ),
+    number(
+        "first_chipmaker_inference_share",
+        "share",
+        "labs: of inference delivered under contract in the last 12 months, on chips of that maker",
+    ),
+    integer("vendor_funds_usd", "USD", "equity, loans and guarantees from its suppliers"),
+    number("vendor_funds_share", "share", "of such funds from anyone, those from its suppliers"),
 )
+FIRM_COLUMNS: Final = schema_of(FIRM_OUTCOMES)
 _OWN: Final = ("arr_usd", "cash_usd", "runway_months", "arrears_usd", "main_supplier")
 _SERIES: Final = (*_OWN, "burn_usd", *FINANCE_SERIES, *SHARE_SERIES)  # of `firms`
 

@@ -20,6 +20,7 @@ import pandas as pd
 from ..analysis.outcomes import OUTCOMES, Better
 from ..analysis.tables import records
 from ..analysis.wording import FAILED, NOT_APPLICABLE, OK
+from ..market.column import Column, integer, number, text
 from .intervals import (
     Interval,
     PairedCounts,
@@ -45,6 +46,33 @@ DIRECTIONS: Final[Mapping[Better | None, str]] = {
 }
 
 _PAIR: Final = ["point", "replication", "seed"]
+_OWN: Final = "of the outcome"
+_OF_SIDE: Final = "bound of its confidence interval, over the pairs"
+COMPARISON: Final[tuple[Column, ...]] = (
+    text("outcome", "of a run, or of a firm in it: `OpenAI.default`"),
+    text("unit", "of the outcome"),
+    text("variant", "what is compared with the base"),
+    text("base", "what it is compared with"),
+    number("level", "share", "of confidence, of all intervals"),
+    integer("replications", "seeds", "played"),
+    integer("pairs", "pairs", "of runs of one seed that count"),
+    integer("failed", "runs", "that raised or took too long, either side"),
+    integer("not_applicable", "runs", "whose parties were not in position, either side"),
+    integer("undefined", "pairs", "whose runs worked, but one does not define the outcome"),
+    number("base_mean", _OWN, "mean of the base over the pairs"),
+    number("base_lower", _OWN, f"lower {_OF_SIDE}"),
+    number("base_upper", _OWN, f"upper {_OF_SIDE}"),
+    number("variant_mean", _OWN, "mean of the variant over the pairs"),
+    number("variant_lower", _OWN, f"lower {_OF_SIDE}"),
+    number("variant_upper", _OWN, f"upper {_OF_SIDE}"),
+    number("difference", _OWN, "mean of variant less base, pair by pair"),
+    number("lower", _OWN, "lower bound of the confidence interval of the difference"),
+    number("upper", _OWN, "upper bound of the confidence interval of the difference"),
+    number("difference_sd", _OWN, "standard deviation of the differences of pairs"),
+    text("method", "of the interval of the difference"),
+    text("direction", "which way is better, or that higher is neither good nor bad"),
+    number("probability_better", "share", "of pairs better in that direction, ties half"),
+)
 
 
 def compare(
@@ -78,12 +106,8 @@ def compare(
             procedure does not know.
 
     Returns:
-        A row an outcome and variant: outcome, unit, variant, base; level; replications played,
-        pairs used, failed and not_applicable runs of either side, undefined (pairs whose runs
-        worked, but of which one does not define the outcome); `base_mean` and `variant_mean` with
-        `_lower` and `_upper`, over the pairs; difference (variant less base) with lower, upper,
-        its standard deviation `difference_sd`, and the method; direction, and probability_better:
-        the share of pairs in which the variant is better in that direction, ties counted half.
+        A row an outcome and variant, with the columns of `COMPARISON`
+        (`computemarket.describe("comparison")`).
 
     Raises:
         StudyError: a name is not known.

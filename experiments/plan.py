@@ -13,7 +13,7 @@ from .. import __version__
 from ..agents.strategies import added_strategies, unknown_strategies
 from ..analysis.outcomes import OUTCOMES
 from ..analysis.wording import BASE
-from ..market.columns import Kind
+from ..market.column import Kind
 from ..scenario import (
     Scenario,
     ScenarioError,

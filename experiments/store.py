@@ -33,9 +33,11 @@ from ..analysis.tables import (
     read_manifest,
 )
 from ..analysis.wording import BASE, FAILED, OK
-from ..market.columns import MONTHS, Kind
+from ..market.column import Kind, schema_of
+from ..market.columns import MONTHS
 from ..market.recorder import ARROW
 from ..scenario import to_toml
+from ..scenarios.short import counted, few
 from .study import RUN_ENDING, RUN_IDENTITY, Study, Variant, load_study, study_toml
 
 if TYPE_CHECKING:
@@ -128,8 +130,25 @@ class StudyFolder:
         )
 
     def __repr__(self) -> str:
-        """Folder and size."""
-        return f"<StudyFolder {self.path} runs={self.manifest['runs']}>"
+        """Folder, variants, and how far it is."""
+        variants, outcomes = self.manifest["variants"], len(self.manifest["outcomes"])
+        return "; ".join(
+            [
+                f"<StudyFolder {self.path}: {self._progress()}",
+                f"variants {few(variants)}",
+                f"{counted(outcomes, 'outcome')}>",
+            ]
+        )
+
+    def _progress(self) -> str:
+        """`40 of 40 runs, 2 failed`."""
+        asked = counted(self.manifest["runs"], "run")
+        try:
+            statuses = self.statuses()
+        except OutputError:  # it has been moved or deleted since
+            return f"{asked} asked for, which cannot be read"
+        failed = sum(status in FAILED for status in statuses.values())
+        return f"{len(statuses):,} of {asked}" + (f", {failed:,} failed" if failed else "")
 
 
 def variant_file(folder: Path, variant: str) -> Path:
@@ -201,9 +220,10 @@ def schemas(plan: Plan) -> dict[TableName, pa.Schema]:
     names = [factor.column for factor in plan.study.factors]
     factors: dict[str, Kind] = dict(zip(names, plan.kinds, strict=True))
     outcomes: dict[str, Kind] = dict.fromkeys(plan.outcomes, "float")
-    key = {name: RUN_IDENTITY[name] for name in RUN_KEY}
+    identity, ending = dict(schema_of(RUN_IDENTITY)), dict(schema_of(RUN_ENDING))
+    key = {name: identity[name] for name in RUN_KEY}
     columns: dict[TableName, dict[str, Kind]] = {
-        "runs": {**RUN_IDENTITY, **factors, **RUN_ENDING, **outcomes},
+        "runs": {**identity, **factors, **ending, **outcomes},
         "firm_outcomes": {**key, **dict(FIRM_COLUMNS)},
         "months": {**key, **dict(MONTHS)},
     }

@@ -16,33 +16,34 @@ from typing import Annotated, Any, Final, Literal, Self
 from pydantic import Field, model_validator
 
 from ..analysis.wording import BASE
-from ..market.columns import Kind
+from ..market.column import Column, integer, number, text
 from ..scenarios.checks import validated
 from ..scenarios.events import Intervention
 from ..scenarios.fields import Month, Name, Positive, Section
 from ..scenarios.loading import read_plain, shipped_files
 from ..scenarios.messages import ScenarioError
+from ..scenarios.short import counted, few
 
 Scalar = float | int | bool | str
 Moment = Annotated[int, Field(ge=0)] | Month  # months into the run, or a date such as "2026-01"
 
 # Columns that every table of runs has: before those of the factors, and between these and the
 # outcomes. A factor may not be called like one.
-RUN_IDENTITY: Final[Mapping[str, Kind]] = {
-    "run_id": "str",
-    "scenario": "str",
-    "variant": "str",
-    "point": "int",
-    "replication": "int",
-    "seed": "int",
-}
-RUN_ENDING: Final[Mapping[str, Kind]] = {
-    "status": "str",
-    "error": "str",
-    "command": "str",
-    "seconds": "float",
-}
-RUN_COLUMNS: Final = (*RUN_IDENTITY, *RUN_ENDING)
+RUN_IDENTITY: Final[tuple[Column, ...]] = (
+    text("run_id", "of variant, point and seed; the same in all tables of the study"),
+    text("scenario", "name"),
+    text("variant", "`base`: the scenario itself"),
+    integer("point", "", "of the design, from 0"),
+    integer("replication", "", "from 0"),
+    integer("seed", "", "`first_seed` of the study plus `replication`"),
+)
+RUN_ENDING: Final[tuple[Column, ...]] = (
+    text("status", "ok, error, timeout; not_applicable: a firm was not in position"),
+    text("error", "what was raised"),
+    text("command", "plays the run again"),
+    number("seconds", "s", "that the run took"),
+)
+RUN_COLUMNS: Final = tuple(column.name for column in (*RUN_IDENTITY, *RUN_ENDING))
 
 # What each kind of distribution and design is described by.
 _PARAMETERS: Final = {
@@ -235,6 +236,21 @@ class Study(Section):
                 levels = "values, low and high, or distribution"
                 raise ValueError(f"{what} needs {'no ' if not factor.open else ''}{levels}")
         return self
+
+    def __repr__(self) -> str:
+        """What is played: scenario, variants, factors and seeds."""
+        title = f", '{self.title}'" if self.title else ""
+        variants = few([BASE, *(variant.name for variant in self.variants)])
+        factors = few(factor.column for factor in self.factors)
+        return "; ".join(
+            [
+                f"<Study of {self.scenario}{title}: {variants}",
+                *([f"{self.design.kind} over {factors}"] if factors else []),
+                f"{counted(self.replications, 'seed')} from {self.first_seed}>",
+            ]
+        )
+
+    __str__ = __repr__
 
 
 def load_study(file: str | PathLike[str]) -> Study:

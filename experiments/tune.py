@@ -22,6 +22,7 @@ from ..agents.strategies import added_strategies
 from ..analysis.tables import MANIFEST, OutputError, check_output, read_manifest
 from ..analysis.wording import BASE
 from ..scenario import load_scenario
+from ..scenarios.short import counted
 from .measures import check_names, measure_named, measure_names, measures_of, numbers
 from .plan import Plan, make_plan
 from .play import Tally, pack
@@ -92,6 +93,15 @@ class Tuned(NamedTuple):
     unseen: StudyFolder
     importance: dict[str, float]
     folder: Path
+
+    def __repr__(self) -> str:
+        """What was tuned, and the best trial; its worth is what `experiments.tuned` tells."""
+        stopped = sum(trial.pruned for trial in self.trials)
+        parameters = ", ".join(f"{name}={v:.3g}" for name, v in self.best[0].parameters.items())
+        return (
+            f"<Tuned {self.tuning.firm}: {counted(len(self.trials), 'trial')}, {stopped} stopped "
+            f"early; best is trial {self.best[0].number} with {parameters}>"
+        )
 
 
 def tune(

@@ -13,12 +13,13 @@ from typing import Any, Final
 
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
 from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from ..analysis import figures
-from ..analysis.figures.drawing import Drawn, write_png
+from ..analysis.figures.drawing import Drawn, whole, write_png
 from ..analysis.paired import amount, comparison_table, difference
 from ..analysis.summary import note, plain_table
 from ..analysis.tables import records
@@ -177,7 +178,7 @@ def save(tuned: Tuned) -> list[Path]:
         paths[-2].write_text(tomli_w.dumps(_strategies(tuned)), encoding="utf-8")
         paths[-1].write_text("\n".join(described(tuned)) + "\n", encoding="utf-8")
         (folder / "figures").mkdir(exist_ok=True)
-        for name, figure in _figures(tuned):
+        for name, figure in tuning_figures(tuned).items():
             paths.append(folder / "figures" / f"{name}.png")
             write_png(figure, paths[-1])
     return paths
@@ -340,25 +341,31 @@ def _strategies(tuned: Tuned) -> dict[str, dict[str, Any]]:
     return found
 
 
-def _figures(tuned: Tuned) -> Iterator[tuple[str, Drawn]]:
+def tuning_figures(tuned: Tuned) -> dict[str, Figure]:
+    """The figures of a tuning by name.
+
+    history, slice; importance after ten trials or more; pareto where there are several objectives.
+    """
     tuning, table = tuned.tuning, trials_frame(tuned)
     first, default = tuning.objectives[0], _filled(tuned, tuned.default, BASE)
     unit = unit_of(tuned, first)
     table["score"] = table[first.outcome]
     lower = first.direction == "minimise"
     today = score(first, default[:, 0])
-    yield "history", figures.tuning_history(table, today, first.outcome, unit, lower)
+    drawn: dict[str, Drawn] = {}
+    drawn["history"] = figures.tuning_history(table, today, first.outcome, unit, lower)
     if tuned.importance:
-        yield "importance", figures.tuning_importance(tuned.importance)
+        drawn["importance"] = figures.tuning_importance(tuned.importance)
     defaults = {d.name: d.default for d in _by_importance(tuned)}
-    yield "slice", figures.tuning_slices(table, defaults, first.outcome, unit)
+    drawn["slice"] = figures.tuning_slices(table, defaults, first.outcome, unit)
     if len(tuning.objectives) > 1:
         front = [trial.number for trial in pareto_front(tuning, tuned.trials)]
         at = [score(o, default[:, place]) for place, o in enumerate(tuning.objectives)]
         names, units = zip(
             *((o.outcome, unit_of(tuned, o)) for o in tuning.objectives), strict=True
         )
-        yield "pareto", figures.tuning_pareto(table, front, at, names, units)
+        drawn["pareto"] = figures.tuning_pareto(table, front, at, names, units)
+    return {name: whole(part) for name, part in drawn.items()}
 
 
 def _by_importance(tuned: Tuned) -> list[Dimension]:

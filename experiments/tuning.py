@@ -22,6 +22,7 @@ from ..scenarios.checks import validated
 from ..scenarios.fields import Name, NonNegative, Positive, Section, Strategy
 from ..scenarios.loading import read_plain, shipped_files
 from ..scenarios.messages import nearest
+from ..scenarios.short import counted, few
 from .study import StudyError, beside
 
 BEST: Final = 5  # candidates that are scored again on unseen seeds
@@ -105,6 +106,20 @@ class Tuning(Section):
             if twice := [name for name in names if list(names).count(name) > 1]:
                 raise ValueError(f"two times the {what} '{twice[0]}' needs each once")
         return self
+
+    def __repr__(self) -> str:
+        """Whose decisions are tuned, where, for what, and how long."""
+        title = f", '{self.title}'" if self.title else ""
+        decisions = few(f"{d.decision} by {d.strategy}" for d in self.decisions)
+        return "; ".join(
+            [
+                f"<Tuning of {self.firm} in {few(self.scenarios)}{title}: {decisions}",
+                f"for {few(objective.outcome for objective in self.objectives)}",
+                f"{counted(self.trials, 'trial')} of {counted(self.seeds, 'seed')}>",
+            ]
+        )
+
+    __str__ = __repr__
 
 
 @dataclass(frozen=True, slots=True)

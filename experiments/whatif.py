@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import pandas as pd
+from rich.console import Console
 
 from ..analysis.wording import BASE
 from ..scenario import load_scenario, parse_assignment
@@ -38,6 +40,19 @@ class Comparison(NamedTuple):
     table: pd.DataFrame
     shortfalls: tuple[str, ...]
     folder: StudyFolder
+
+    def __repr__(self) -> str:
+        """The table as the command prints it, and what could not be reached."""
+        from ..analysis.paired import comparison_table
+
+        # Plain text: in a notebook rich would show a page of its own.
+        screen = Console(
+            file=io.StringIO(), width=88, color_system=None, force_terminal=False,
+            force_jupyter=False,
+        )  # fmt: skip
+        with screen.capture() as shown:
+            screen.print(comparison_table(self.table), *self.shortfalls, sep="\n")
+        return "\n".join(line.rstrip() for line in shown.get().splitlines()).rstrip()
 
 
 def what_if(

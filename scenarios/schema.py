@@ -13,6 +13,7 @@ from .fields import MONTH, OPENING, Section, Share, Strategy, Workload
 from .firms import Chip, Chipmaker, ChipPreference, ChipStock, Cloud, Firm, Investor, Lab
 from .letters import Backstop, Letter, Purchase, Round, Tranche, Warrant
 from .programmes import Host, Programme
+from .short import counted, few
 from .world import Bargaining, Credit, Funding, Porting, Renters, Run, Segment, World
 
 __all__ = [
@@ -82,3 +83,21 @@ class Scenario(Section):
     def firms(self) -> tuple[Firm, ...]:
         """All firms, role by role in the order of the file."""
         return (*self.labs, *self.clouds, *self.chipmakers, *self.investors)
+
+    def __repr__(self) -> str:
+        """Name, title, length and firms by role; the whole has thousands of values."""
+        title = f": {self.title}" if self.title else ""
+        roles = ("labs", "clouds", "chipmakers", "investors")
+        firms = {role: [firm.name for firm in getattr(self, role)] for role in roles}
+        return (
+            "\n  ".join(
+                [
+                    f"<Scenario {self.name}{title}",
+                    f"{counted(self.run.months, 'month')} from {self.run.start}",
+                    *(f"{role}: {few(names)}" for role, names in firms.items() if names),
+                ]
+            )
+            + ">"
+        )
+
+    __str__ = __repr__
