@@ -345,7 +345,9 @@ def test_nobody_ever_runs_short(two):
 
 def test_figures_show_the_numbers(two):
     figures = ensemble_figures(two)
-    assert list(figures) == ["price_fans", "cash_risk", "cash_over_time", "switching"]
+    assert list(figures) == [
+        "price_fans", "cash_risk", "cash_over_time", "switching", "survival", "survival_by_role"
+    ]  # fmt: skip
     fans = figures["price_fans"].axes
     assert [axes.get_title(loc="left") for axes in fans[:3]] == ["Spot", "Contract", "List"]
     assert all("USD per H100e-hour" in fans[place].get_ylabel() for place in (0, 3))
@@ -410,7 +412,8 @@ def test_files_are_small_and_drawn_without_warnings(tmp_path, two):
         warnings.simplefilter("error")
         paths = save_ensemble_figures(two, tmp_path / "new")
     assert [path.stem for path in paths] == [
-        "overview", "price_fans", "cash_risk", "cash_over_time", "switching"
+        "overview", "price_fans", "cash_risk", "cash_over_time", "switching", "survival",
+        "survival_by_role",
     ]  # fmt: skip
     for path in paths:
         assert path.read_bytes().startswith(b"\x89PNG")

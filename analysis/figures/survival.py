@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Final
 
 import numpy as np
@@ -30,6 +30,7 @@ from .drawing import (
     small_multiples,
     style,
 )
+from .fans import not_drawn, short
 
 _MOST_VARIANTS: Final = 5
 _MOST_PANELS: Final = 12
@@ -62,7 +63,7 @@ def survival_curve(
     curve_lines(axes, curves, name, variants, starts or {})
     style(axes, f"{name}: {ENDED[event]}", "Share of runs")
     run_axis(axes, int(curves["month"].max()) + 1, (starts or {}).values(), named=True)
-    key_below(axes, _keys(variants))
+    key_below(axes, _keys(curves))
     return axes
 
 
@@ -95,7 +96,7 @@ def survival_curves(
         curve_lines(axes, curves, name, variants, starts or {})
         style(axes, name, axes.get_ylabel())
         run_axis(axes, last, (starts or {}).values(), named=axes in panels[-3:])
-    key_outside(figure, _keys(variants), 5)
+    key_outside(figure, _keys(curves))
     return figure
 
 
@@ -121,9 +122,9 @@ def hit(curves: pd.DataFrame) -> list[str]:
     return [str(name) for name in lowest[lowest < 1].sort_values(kind="stable").index]
 
 
-def _keys(variants: Iterable[str]) -> list[Line2D | Patch]:
+def _keys(curves: pd.DataFrame) -> list[Line2D | Patch]:
     lines: list[Line2D | Patch] = [
-        Line2D([], [], color=colour, label=variant)
-        for colour, variant in zip(PALETTE, variants, strict=False)
+        Line2D([], [], color=colour, label=short(variant))
+        for colour, variant in zip(PALETTE, variants_of(curves)[:_MOST_VARIANTS], strict=False)
     ]
-    return [*lines, Patch(color=INK, alpha=0.18, label="95 % band")]
+    return [*lines, Patch(color=INK, alpha=0.18, label="95 % band"), *not_drawn(curves)]
