@@ -135,7 +135,8 @@ def cash_by_month(firm_outcomes: pd.DataFrame, months: int) -> pd.DataFrame:
     taken = took_part(firm_outcomes)
     parts = []
     if not taken.empty:
-        for (variant, firm), own in taken.groupby(["variant", "firm"], sort=False):
+        needed = taken[["variant", "firm", *(f"{event}_month" for event in EVENTS)]]
+        for (variant, firm), own in needed.groupby(["variant", "firm"], sort=False):
             shares = {}
             for event in EVENTS:
                 first = np.sort(own[f"{event}_month"].astype(float).dropna().to_numpy())
@@ -281,11 +282,10 @@ def months_played(frames: Frames) -> int:
 
 def took_part(firm_outcomes: pd.DataFrame) -> pd.DataFrame:
     """The rows of firms that were in the market at some time."""
-    return (
-        firm_outcomes
-        if firm_outcomes.empty
-        else firm_outcomes[firm_outcomes["took_part"].astype(bool)]
-    )
+    if firm_outcomes.empty:
+        return firm_outcomes
+    taken = firm_outcomes["took_part"].to_numpy(dtype=bool)
+    return firm_outcomes if taken.all() else firm_outcomes[taken]  # spare a copy of a large frame
 
 
 def _by_firm(rows: pd.DataFrame) -> pd.DataFrame:

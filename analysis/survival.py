@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pandas as pd
 from scipy.stats import CensoredData, ecdf
 
-from .ensemble import variants_of
+from .ensemble import took_part, variants_of
 
 Event = Literal["default", "out_of_cash"]
 Floats = npt.NDArray[np.floating[Any]]
@@ -41,7 +41,9 @@ def survival(
         A row a variant, name (firm or role) and month: how many were at risk in the month,
         survival at its end, and the 95 % band on the log-log scale, null before the first event.
     """
-    taken = firm_outcomes[firm_outcomes["took_part"]] if len(firm_outcomes) else firm_outcomes
+    taken = took_part(firm_outcomes)
+    if len(taken):
+        taken = taken[["variant", by, f"{event}_month"]]
     parts = []
     for variant in variants_of(taken):
         own = taken[taken["variant"] == variant]

@@ -19,8 +19,8 @@ from computemarket.scenario import load_scenario
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = [
     "README.md", "CHANGELOG.md",
-    "docs/contagion.md", "docs/experiments.md", "docs/model.md", "docs/sensitivity.md",
-    "docs/strategies.md",
+    "docs/contagion.md", "docs/experiments.md", "docs/gallery.md", "docs/model.md",
+    "docs/sensitivity.md", "docs/strategies.md",
     "docs/tables.md", "docs/tuning.md", "docs/your_own_strategy.md",
     *(f"docs/mechanisms/{page.name}" for page in sorted((ROOT / "docs/mechanisms").glob("*.md"))),
 ]  # fmt: skip

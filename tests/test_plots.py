@@ -174,7 +174,7 @@ def test_labels_do_not_overlap(figures, name):
 def test_files_are_small_and_fast(tmp_path, run_tables):
     before = time.process_time()
     paths = save_figures(run_tables, tmp_path)
-    assert time.process_time() - before < 8  # about 2.4 s on the reference machine
+    assert time.process_time() - before < 10  # about 3 s on the reference machine
     assert [path.stem for path in paths] == ["overview", *FIGURES]
     for path in paths:
         assert path.read_bytes().startswith(b"\x89PNG")

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from .drawing import firm_colours, write_png
     from .fans import fan_chart, price_fans, scenario_panels
     from .files import save_ensemble_figures, save_figures
-    from .maps import lever_map, supplier_matrix, switching_matrix
+    from .maps import lever_line, lever_map, supplier_matrix, switching_matrix
     from .money import vendor_finance
     from .networks import money_network, supplier_network
     from .overview import run_overview, study_overview
@@ -49,6 +49,7 @@ else:
         "firm_differences": ".contagion",
         "funding_and_sentiment": ".run",
         "index_bars": ".sensitivity",
+        "lever_line": ".maps",
         "lever_map": ".maps",
         "money_network": ".networks",
         "payoff_map": ".tuning",
@@ -105,6 +106,7 @@ __all__ = [
     "firm_differences",
     "funding_and_sentiment",
     "index_bars",
+    "lever_line",
     "lever_map",
     "money_network",
     "payoff_map",

@@ -245,13 +245,13 @@ def empty(axes: Axes, text: str) -> Axes:
     return axes
 
 
-def label_all(panels: Sequence[tuple[Axes, Sequence[EndLabel]]]) -> None:
+def label_all(panels: Sequence[tuple[Axes, Sequence[EndLabel]]], size: float = 8.0) -> None:
     """Write the end labels of some panels, once the layout has settled where the panels are."""
     figure = whole(panels[0][0]) if panels else None
     if figure is not None and (engine := figure.get_layout_engine()) is not None:
         engine.execute(figure)
     for axes, labels in panels:
-        label_ends(axes, labels)
+        label_ends(axes, labels, size)
 
 
 def label_ends(axes: Axes, labels: Sequence[EndLabel], size: float = 8.0) -> None:

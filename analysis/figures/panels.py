@@ -51,7 +51,6 @@ _VENDOR: Final = (
     ("vendor_financed_share_clouds", "clouds", PALETTE[0]),
     ("circular_share", "circular", PALETTE[2]),
 )
-_ROOM: Final = np.timedelta64(450, "D")  # what a name beside a short line takes
 
 _FUNDING: Final = (
     ("equity_raised_usd", "equity from investors", PALETTE[0]),
@@ -173,28 +172,18 @@ def price_lines(axes: Axes, tables: Tables) -> list[EndLabel]:
     return ends
 
 
-def generation_lines(axes: Axes, chips: pd.DataFrame, months: pd.DataFrame) -> None:
-    """A line a chip generation of one maker, named in turn above its start and below its end."""
+def generation_lines(axes: Axes, chips: pd.DataFrame, months: pd.DataFrame) -> list[EndLabel]:
+    """A line a chip generation of one maker, named at its end."""
     date = dict(zip(months["month"], dates_of(months["date"]), strict=True))
     names = chips.groupby("generation")["month"].min().sort_values(kind="stable").index
+    ends: list[EndLabel] = []
     for place, name in enumerate(names):
         rows = chips[chips["generation"] == name].sort_values("month")
         when = np.array([date[month] for month in rows["month"]])
-        dollars = rows["price_usd"].to_numpy() / 1e3
-        colour = PALETTE[place % len(PALETTE)]
+        dollars, colour = rows["price_usd"] / 1e3, PALETTE[place % len(PALETTE)]
         axes.plot(when, dollars, color=colour, linewidth=1.8)
-        below = place % 2
-        axes.annotate(
-            str(name),
-            (when[-below], dollars[-below]),
-            xytext=(0, -4 if below else 4),
-            textcoords="offset points",
-            fontsize=6.5,
-            color=colour,
-            ha="left" if when[-below] < date[months["month"].iloc[-1]] - _ROOM else "right",
-            va="top" if below else "bottom",
-            path_effects=HALO,
-        )
+        ends += line_end(when, dollars, str(name), colour)
+    return ends
 
 
 def signed_contracts(contracts: pd.DataFrame, months: pd.DataFrame) -> pd.DataFrame:

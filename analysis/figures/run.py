@@ -120,13 +120,16 @@ def chip_prices(tables: Tables, figure: Canvas | None = None) -> Canvas:
         return nothing(figure, "No chip is sold in this run")
     dates = dates_of(tables["months"]["date"])
     panels = small_multiples(figure, len(makers), columns=3, same_scale=False)
+    to_label = []
     for axes, maker in zip(panels, makers, strict=True):
-        generation_lines(axes, chips[chips["provider"] == maker], tables["months"])
+        ends = generation_lines(axes, chips[chips["provider"] == maker], tables["months"])
+        to_label.append((axes, ends))
         style(axes, str(maker), "")
         axes.margins(y=0.3)
         log_dollars(axes, lambda value: f"{value:.10g}")
         date_axis(axes, dates, ticks=5)
     headline(figure, panels, "Chip prices by generation", "Thousand USD per chip (log)")
+    label_all(to_label, size=6.5)
     return figure
 
 
