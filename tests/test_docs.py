@@ -20,6 +20,7 @@ ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = [
     "README.md", "CHANGELOG.md",
     "docs/contagion.md", "docs/experiments.md", "docs/gallery.md", "docs/model.md",
+    "docs/questions.md",
     "docs/sensitivity.md", "docs/strategies.md",
     "docs/tables.md", "docs/tuning.md", "docs/your_own_strategy.md",
     *(f"docs/mechanisms/{page.name}" for page in sorted((ROOT / "docs/mechanisms").glob("*.md"))),
