@@ -10,8 +10,9 @@ run: $(VENV)/.installed
 	$(BIN)/computemarket sweep frontier_ensemble --out out/frontier_ensemble
 
 # -P keeps the root's own module names (scenario, model, ...) off the import path.
+# Stolen work comes in stretches of neighbours, so that what a file of tests shares is made once.
 test: $(VENV)/.installed
-	$(BIN)/python -P -m pytest -n 2
+	$(BIN)/python -P -m pytest -n 2 --dist worksteal
 
 notebooks: $(VENV)/.installed
 	$(BIN)/python -P -m pytest --nbmake --durations=0 notebooks

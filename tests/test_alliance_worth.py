@@ -25,7 +25,7 @@ from computemarket.market.alliances import (
     team_value_usd,
     value_usd,
 )
-from computemarket.scenario import override, with_months
+from computemarket.scenario import Scenario, override, with_months
 
 # -- on paper ---------------------------------------------------------------------------------
 
@@ -90,10 +90,15 @@ NAMES = ("follow_on_after_shock_usd", "hedge_month", "partner_reservation_usd")
 
 
 @cache
+def scenario(change: str, months: int) -> Scenario:
+    return override(with_months(load_scenario("troubled_alliance"), months), CHANGES[change])
+
+
+@cache
 def outcomes(change: str, seed: int, months: int) -> dict[str, Any]:
-    rules = override(with_months(load_scenario("troubled_alliance"), months), CHANGES[change])
+    rules = scenario(change, months)
     model = ComputeMarket(rules, seed=seed).run()
-    tables = {name: model.frame(name) for name in ("months", "firms", "events", "flows")}
+    tables = {name: model.table(name) for name in ("months", "firms", "events", "flows")}
     played = Played(tables, rules)
     return {name: OUTCOMES[name].compute(played) for name in NAMES}
 

@@ -94,6 +94,19 @@ def played(out: Path, toy: Any, points: int = 400, **more: Any) -> StudyFolder:
     return run_study(Study.model_validate(asked | more), out, workers=1, toy=toy)
 
 
+@pytest.fixture(scope="module")
+def box_folder(tmp_path_factory: pytest.TempPathFactory) -> StudyFolder:
+    """400 points with a planted box; the study says what it looks for."""
+    out = tmp_path_factory.mktemp("discovery") / "planted"
+    return played(out, planted, discovery={"outcome": "y", "above": 5})
+
+
+@pytest.fixture(scope="module")
+def noisy_folder(tmp_path_factory: pytest.TempPathFactory) -> StudyFolder:
+    """600 points: more noise takes more of them."""
+    return played(tmp_path_factory.mktemp("discovery") / "noisy", noisy, 600)
+
+
 def chosen(found: Discovered) -> tuple[dict[str, Any], pd.DataFrame]:
     (box,) = records(found.boxes[found.boxes["chosen"]])
     return box, found.limits[found.limits["box"] == box["box"]].set_index("factor")
@@ -106,11 +119,11 @@ def printed(found: Discovered) -> str:
     return text.getvalue()
 
 
-@pytest.mark.parametrize("bound", [{"above": 5}, {"above": 2}])
+@pytest.mark.parametrize("wanted", [None, Discovery(outcome="y", above=2)])
 def test_a_planted_box_is_found(
-    tmp_path: Path, bound: dict[str, float], capfd: pytest.CaptureFixture[str]
+    box_folder: StudyFolder, wanted: Discovery | None, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    found = discover(played(tmp_path, planted, discovery={"outcome": "y", **bound}))
+    found = discover(box_folder, wanted)
     box, limits = chosen(found)
     assert box["coverage"] > 0.97
     assert box["density"] > 0.97
@@ -130,14 +143,13 @@ def test_a_planted_box_is_found(
     assert capfd.readouterr() == ("", "")
 
 
-def test_the_other_side_of_a_bound(tmp_path: Path) -> None:
+def test_the_other_side_of_a_bound(box_folder: StudyFolder) -> None:
     """Outside of the box are most runs: the box found lies beside the planted one."""
-    folder = played(tmp_path, planted, 200)
-    box, limits = chosen(discover(folder, Discovery(outcome="y", below=5)))
+    box, limits = chosen(discover(box_folder, Discovery(outcome="y", below=5)))
     assert box["base_share"] > 0.7
     assert box["density"] == 1
     assert box["side"] == "below"
-    inside = folder.runs
+    inside = box_folder.runs
     for factor, limit in limits.iterrows():
         allowed = (
             inside[factor].isin(limit["values"].split(", "))
@@ -149,13 +161,13 @@ def test_the_other_side_of_a_bound(tmp_path: Path) -> None:
     assert (inside["y"] < 5).all()
 
 
-def test_a_noisy_box_is_found_without_limits_that_mean_nothing(tmp_path: Path) -> None:
+def test_a_noisy_box_is_found_without_limits_that_mean_nothing(noisy_folder: StudyFolder) -> None:
     """600 runs, design seed 0, run seed 1.
 
     Of 50 other pairs of seeds 2 would fail, by the lower limit of demand; none has another factor.
     The box can cover no more than 63 % on average: one in ten runs elsewhere is of interest, too.
     """
-    box, limits = chosen(discover(played(tmp_path, noisy, 600)))
+    box, limits = chosen(discover(noisy_folder))
     assert set(limits.index) == {"demand", "rounds", "style"}
     assert box["density"] > 0.7
     assert box["coverage"] > 0.5
@@ -182,12 +194,11 @@ def test_runs_without_the_outcome_are_left_out(tmp_path: Path) -> None:
     assert "Left out, without the outcome: 40 runs" in printed(found)
 
 
-def test_another_box_may_be_chosen(tmp_path: Path) -> None:
-    folder = played(tmp_path, planted, 200, discovery={"outcome": "y", "above": 5})
-    box, limits = chosen(discover(folder, box=0))
+def test_another_box_may_be_chosen(box_folder: StudyFolder) -> None:
+    box, limits = chosen(discover(box_folder, box=0))
     assert (box["coverage"], len(limits)) == (1, 0)
     with pytest.raises(StudyError, match="box: given 999, expected 0 to"):
-        discover(folder, box=999)
+        discover(box_folder, box=999)
 
 
 def test_variants_have_boxes_of_their_own(tmp_path: Path) -> None:
@@ -237,11 +248,10 @@ def test_what_cannot_be_found_is_refused_in_one_line(
         discover(folder, Discovery(outcome="y", above=5))
 
 
-def test_no_text_of_the_figure_overlaps_another(tmp_path: Path) -> None:
-    folder = played(tmp_path, noisy, 200)
-    found = discover(folder)
+def test_no_text_of_the_figure_overlaps_another(noisy_folder: StudyFolder) -> None:
+    found = discover(noisy_folder)
     for number in (0, int(found.boxes["restricted"].to_numpy().argmax())):
-        again = discover(folder, box=number)
+        again = discover(noisy_folder, box=number)
         figure = region(again.boxes, again.limits)
         figure.draw_without_rendering()
         left, right = figure.axes

@@ -78,26 +78,27 @@ class TestSwitchedOff:
 
 
 @cache
-def race(seed: int, office: bool) -> ComputeMarket:
+def race(office: bool) -> Scenario:
     """Sixty months of the shipped scenario, with OpenAI's office or without."""
     rules = with_months(load_scenario("compute_finance"), 60)
-    if not office:
-        others = [e for e in rules.interventions if e.kind != "hire_finance_office"]
-        rules = override(rules, {"interventions": others})
-    return ComputeMarket(rules, seed=seed).run()
+    if office:
+        return rules
+    others = [e for e in rules.interventions if e.kind != "hire_finance_office"]
+    return override(rules, {"interventions": others})
+
+
+@cache
+def raced(seed: int, office: bool) -> pd.DataFrame:
+    """What became of the firms of the race."""
+    model = ComputeMarket(race(office), seed=seed).run()
+    return firm_outcomes({t: model.table(t) for t in READ}, model.rules).set_index("firm")
 
 
 def differences(column: str) -> np.ndarray:
     """What OpenAI's office changes for it, seed by seed."""
-    changes = []
-    for seed in SEEDS:
-        values = []
-        for office in (False, True):
-            model = race(seed, office)
-            outcomes = firm_outcomes({t: model.frame(t) for t in READ}, model.rules)
-            values.append(float(outcomes.set_index("firm")[column]["OpenAI"]))
-        changes.append(values[1] - values[0])
-    return np.array(changes)
+    sides = [[float(raced(seed, office)[column]["OpenAI"]) for seed in SEEDS]
+             for office in (False, True)]  # fmt: skip
+    return np.array(sides[1]) - np.array(sides[0])
 
 
 def interval(changes: np.ndarray) -> tuple[float, float]:

@@ -42,14 +42,6 @@ def always_dies(scenario: Scenario, seed: int) -> Mapping[str, float]:
     return {"value": seed + scenario.world.sentiment.shock}
 
 
-def test_a_killed_worker_loses_nothing(tmp_path: Path) -> None:
-    toy = dies_once(tmp_path / "marker")
-    runs = run_study(study(4), tmp_path / "s", workers=2, toy=toy).runs
-    assert (runs["status"] == "ok").all()
-    assert (runs["value"] == runs["seed"] + runs["shock"]).all()
-    assert len(runs) == 12
-
-
 @pytest.mark.filterwarnings("ignore::UserWarning")  # Dask's nanny, on the worker it restarts
 def test_a_killed_worker_of_a_dask_cluster_loses_nothing(cluster: object, tmp_path: Path) -> None:
     address = cluster.scheduler_address  # type: ignore[attr-defined]
@@ -70,17 +62,22 @@ def test_a_run_that_kills_its_worker_is_a_row(tmp_path: Path) -> None:
     assert "worker died" in failed["error"]
 
 
-def test_batches_get_smaller_towards_the_end_also_after_a_worker_died(tmp_path: Path) -> None:
+def test_a_killed_worker_loses_nothing_and_batches_get_smaller_towards_the_end(
+    tmp_path: Path,
+) -> None:
     """Two workers: a batch has at most a sixth of the runs that are left when it is handed out."""
     toy = dies_once(tmp_path / "marker", fatal=20)
     folder = run_study(study(40), tmp_path / "s", workers=2, toy=toy)
     assert (tmp_path / "marker").exists()
+    runs = folder.runs
+    assert (runs["status"] == "ok").all()
+    assert (runs["value"] == runs["seed"] + runs["shock"]).all()
     place = {job.run_id: n for n, job in enumerate(make_plan(study(40), toy).jobs())}
     parts = [
         pq.read_table(file, partitioning=None)["run_id"].to_pylist()
         for file in (folder.path / "runs").glob("*.parquet")
     ]
-    assert sum(map(len, parts)) == len(place) == 120
+    assert sum(map(len, parts)) == len(runs) == len(place) == 120
     for part in filter(None, parts):
         left = len(place) - min(place[run_id] for run_id in part)
         assert len(part) <= max(FIRST_BATCH, left // 6)

@@ -82,7 +82,7 @@ def check_run(model: ComputeMarket) -> int:
 
     def late(rows: pd.DataFrame, party: str) -> pd.Series:
         """By row: how many months after its default the party acts."""
-        return rows.month - [defaults.get(name, len(months)) for name in rows[party]]
+        return rows.month - rows[party].map(defaults).astype(float).fillna(len(months))
 
     assert ((late(firms, "firm") >= 0) == (firms.status == "DEFAULTED")).all()
     dead = firms[firms.status == "DEFAULTED"]
@@ -104,8 +104,8 @@ def check_run(model: ComputeMarket) -> int:
 def test_two_hundred_random_worlds(first):
     defaults = signed = 0
     for number, (n, seed) in enumerate(WORLDS[first : first + CHUNK]):
-        world = synthetic(n, seed, months=36)
-        if number % 2:  # in every other world somebody fails for sure
+        world = synthetic(n, seed, months=24 if number % 2 else 36)
+        if number % 2:  # in every other world somebody fails for sure, and early
             firm = world.firms[seed % n].name
             event = {"month": "2025-03", "kind": "kill", "firm": firm}
             world = override(world, {"interventions": [event]})

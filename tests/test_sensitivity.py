@@ -119,25 +119,39 @@ def by_factor(table: pd.DataFrame) -> pd.DataFrame:
     return table.set_index("factor").loc[list(NAMES)]
 
 
-def test_sobol_indices_of_the_ishigami_function(tmp_path: Path) -> None:
-    """512 base points, scrambled with seed 0 (2,560 runs); six indices and their intervals."""
-    found = analyse(played(tmp_path, {"kind": "sobol", "points": 512}, ishigami))
-    table = by_factor(found.indices)
+def computed(points: int, second_order: bool = False) -> Answers:
+    """The Ishigami function at the points of a design that no study has played."""
+    design = {"kind": "sobol", "points": points, "second_order": second_order}
+    study = Study.model_validate({"scenario": "duopoly", "factors": FACTORS, "design": design})
+    x, y, z = np.pi * (2 * unit_cube(study).T - 1)
+    values = pd.DataFrame({0: np.sin(x) + 7 * np.sin(y) ** 2 + 0.1 * z**4 * np.sin(x)})
+    return Answers(study, pd.DataFrame(), values)
+
+
+def test_sobol_indices_of_the_ishigami_function() -> None:
+    """512 base points, scrambled with seed 0; six indices and their intervals."""
+    rows, pairs = indices(computed(512))
+    table = by_factor(pd.DataFrame(rows))
     assert_near(table["first"], FIRST, table["first_confidence"])
     assert_near(table["total"], TOTAL, table["total_confidence"])
     assert (table["blocks"] == 512).all()
-    assert (table["dropped"] == 0).all()
+    assert pairs == []
+
+
+def test_a_study_has_the_indices_of_its_points(tmp_path: Path) -> None:
+    found = analyse(played(tmp_path, {"kind": "sobol", "points": 32}, ishigami))
+    rows, _ = indices(computed(32))
+    columns = ["first", "first_confidence", "total", "total_confidence", "blocks", "dropped"]
+    expected = by_factor(pd.DataFrame(rows))[columns]
+    pd.testing.assert_frame_equal(by_factor(found.indices)[columns], expected)
+    assert (expected["dropped"] == 0).all()
     assert found.indices["total"].is_monotonic_decreasing
     assert found.pairs.empty
 
 
 def test_second_order_indices_of_the_ishigami_function() -> None:
     """512 base points, scrambled with seed 0; nine indices and their intervals."""
-    design = {"kind": "sobol", "points": 512, "second_order": True}
-    study = Study.model_validate({"scenario": "duopoly", "factors": FACTORS, "design": design})
-    x, y, z = np.pi * (2 * unit_cube(study).T - 1)
-    values = pd.DataFrame({0: np.sin(x) + 7 * np.sin(y) ** 2 + 0.1 * z**4 * np.sin(x)})
-    rows, pairs = indices(Answers(study, pd.DataFrame(), values))
+    rows, pairs = indices(computed(512, second_order=True))
     table, second = by_factor(pd.DataFrame(rows)), pd.DataFrame(pairs)
     assert_near(table["first"], FIRST, table["first_confidence"])
     assert_near(table["total"], TOTAL, table["total_confidence"])
