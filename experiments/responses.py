@@ -13,6 +13,7 @@ from typing import Final
 
 import pandas as pd
 
+from ..analysis.sensitivity_tables import level_text
 from .intervals import Interval, t_interval, wilson_interval
 from .measures import Measure, check_names, measures_of, numbers
 from .store import StudyFolder, writing
@@ -74,8 +75,8 @@ def _lines(runs: pd.DataFrame, study: Study) -> pd.Series:
     variant = runs["variant"].astype(str)
     if len(study.factors) < 2:
         return variant
-    second = study.factors[1].column
-    level = second + " " + runs[second].map(str)
+    second = study.factors[1]
+    level = second.column + " " + runs[second.column].map(lambda x: level_text(x, second.path))
     return variant + ", " + level if study.variants else level
 
 

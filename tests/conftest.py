@@ -264,9 +264,9 @@ def report_pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return {place.name: place / "report.html" for place in map(Path, (run, study))}
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def cluster() -> Iterator[object]:
-    """A Dask cluster with two workers on this machine."""
+    """A Dask cluster with two workers on this machine; it keeps them busy while it is there."""
     from distributed import LocalCluster
 
     with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0") as started:
