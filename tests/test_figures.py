@@ -195,6 +195,24 @@ def test_a_lever_map_has_means_and_counts() -> None:
     assert len(binned.get_xticklabels()) == len(binned.get_yticklabels()) == 5
 
 
+@pytest.mark.parametrize("factors", [["cash"], ["cash", "demand"]])
+def test_a_page_on_a_design_shows_outcomes_over_its_levers(factors, tmp_path) -> None:
+    levels = {"cash": [1.0, 2.0, 1.0, 2.0], "demand": [5.0, 5.0, 6.0, 6.0]}
+    runs = pd.DataFrame(
+        {"run_id": list("abcd"), "variant": "base", "point": range(4), "seed": 1}
+        | {name: levels[name] for name in factors}
+        | {"status": "ok", "error": "", "defaults": [0.0, 1.0, 2.0, 3.0]}
+    )
+    (path,) = figures.save_ensemble_figures({"runs": runs}, tmp_path)
+    assert path.name == "overview.png"
+    panel = next(axes for axes in figures.study_overview({"runs": runs}).axes if axes.get_xlabel())
+    assert panel.get_xlabel() == "cash"
+    if len(factors) == 2:
+        assert texts(panel) == ["2\nn = 1", "3\nn = 1", "0\nn = 1", "1\nn = 1"]
+    else:
+        assert panel.lines[1].get_ydata().tolist() == [1.0, 2.0]
+
+
 def test_moves_between_suppliers_are_counted(build, row) -> None:
     turn = {"workload": "overall", "month_from": 0, "reason": "price", "forced": False}
     events = [

@@ -371,10 +371,10 @@ def table_of(kind: str, factors: int = 15) -> pd.DataFrame:
     ("kind", "draw"), [("ends", tornado), ("screening", screening_bars), ("indices", index_bars)]
 )
 def test_no_text_of_a_figure_overlaps_another(kind: str, draw: Any, factors: int) -> None:
-    figure = draw(table_of(kind, factors))
+    axes = draw(table_of(kind, factors))
+    figure = axes.figure
     figure.draw_without_rendering()
-    (axes,) = figure.axes
-    texts = [*axes.texts, *axes.get_yticklabels(), axes._left_title, *figure.legends]
+    texts = [*axes.texts, *axes.get_yticklabels(), axes._left_title, axes.get_legend()]
     boxes = [text.get_window_extent() for text in texts]
     assert len(boxes) > min(factors, 15)
     for one, other in itertools.combinations(boxes, 2):

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from ..ensemble import Frames
+from ..ensemble import Frames, frame_of
 from ..tables import Tables
+from ..wording import OK
 from .drawing import Drawn, write_png
 from .overview import run_overview, study_overview
 from .run import FIGURES
@@ -38,7 +39,9 @@ def save_ensemble_figures(
     title: str = "A study",
     compared: pd.DataFrame | None = None,
 ) -> list[Path]:
-    """Write the figures that a study has tables for into a folder, made if there are any.
+    """Write an overview and the figures that a study has tables for into a folder.
+
+    The folder is made if any run came to its end.
 
     Args:
         frames: of the study.
@@ -50,11 +53,11 @@ def save_ensemble_figures(
     Returns:
         The paths of the files.
     """
-    figures = ensemble_figures(frames, start)
-    if not figures:
+    runs = frame_of(frames, "runs")
+    if runs.empty or not (runs["status"] == OK).any():
         return []
-    overview = study_overview(frames, title, compared, start)
-    return _save(iter((("overview", overview), *figures.items())), Path(directory))
+    overview = ("overview", study_overview(frames, title, compared, start))
+    return _save(iter((overview, *ensemble_figures(frames, start).items())), Path(directory))
 
 
 def _save(figures: Iterator[tuple[str, Drawn]], directory: Path) -> list[Path]:
