@@ -25,7 +25,9 @@ DPI = 100
 def main(out: str) -> None:
     folders = {name: StudyFolder(Path(out) / name) for name in LEVERS}
     drawn = {name: figures.response_curves(responses(found)) for name, found in folders.items()}
-    drawn["letter_never_converts"] = letter(StudyFolder(Path(out) / "letter_never_converts"))
+    never = StudyFolder(Path(out) / "letter_never_converts")
+    drawn["letter_never_converts"] = letter(never)
+    drawn["letter_runway"] = figures.real_and_paper_survival(never.runs)
     drawn["vendor_finance"] = vendor(StudyFolder(Path(out) / "vendor_finance"))
     for name, picture in drawn.items():
         whole(picture).set_dpi(DPI)
