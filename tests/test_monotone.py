@@ -81,8 +81,8 @@ class TestEnsembles:
         assert interval("funds_raised_usd", "crash")[1] < 0
 
     def test_a_crash_of_sentiment_drains_independent_labs(self) -> None:
-        # a share of two labs is too coarse: the six of the large scenario, seeds 1-12, 48 months
-        assert interval("labs_out_of_cash", "crash", world=("frontier_2024", 48), seeds=FEW)[0] > 0
+        # a share of two labs is too coarse: the six of the large scenario, seeds 1-12
+        assert interval("labs_out_of_cash", "crash", world=FRONTIER, seeds=FEW)[0] > 0
 
     def test_higher_termination_fees_lower_switches(self) -> None:
         # two labs hardly switch at all: the large scenario again. Labs that could leave for little
